@@ -30,6 +30,12 @@ func ParseAddress(s string) (Address, error) {
 		return Address{}, fmt.Errorf("ident: address has a local part that is no dot-atom: %w", fault.Invalid)
 	}
 	ascii, err := idna.Lookup.ToASCII(domain)
+	if err == nil { // some names change once more: only a fixed point is one name
+		var again string
+		if again, err = idna.Lookup.ToASCII(ascii); again != ascii {
+			err = fault.Invalid
+		}
+	}
 	if err != nil || !strings.Contains(ascii, ".") || len(ascii) > 253 || !isHostname(ascii) {
 		return Address{}, fmt.Errorf("ident: address has a domain that is no host name: %w", fault.Invalid)
 	}
