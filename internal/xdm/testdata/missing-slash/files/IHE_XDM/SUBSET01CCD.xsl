@@ -1,0 +1,1 @@
+<xsl:stylesheet><xsl:template match="n1:ClinicalDocument"/></xsl:stylesheet>
