@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-var zero time.Time
+var zero time.Time // of a fact nobody knows
 
 // before is a professional before a document of Anna's.
 func before(a Actor, typeCode string, change ...func(*Request)) Request {

@@ -85,11 +85,12 @@ func when(b bool, f fact) fact {
 
 // facts says what r says, as a set.
 func (r *Request) facts() fact {
-	f := r.actorFacts() | r.mailboxFacts() | r.threadFacts() | r.emergencyFacts()
+	f := r.actorFacts() | r.mailboxFacts() | r.spaceFacts() | r.threadFacts() | r.relationFacts()
 	if r.Act.on(documentActs) {
-		f |= r.documentFacts()
+		e := r.emergencyFacts()
+		f |= e | r.documentFacts(e&(brokenGlass|centre15) != 0)
 	}
-	return f | r.spaceFacts() | r.relationFacts()
+	return f
 }
 
 var roleFacts = [...]fact{
@@ -176,13 +177,12 @@ func (r *Request) emergencyFacts() fact {
 		when(inForce && e.Kind == Centre15, centre15)
 }
 
-func (r *Request) documentFacts() fact {
+func (r *Request) documentFacts(inEmergency bool) fact {
 	d := &r.Document
-	lifted := r.Emergency.MaskedToo && r.emergencyFacts()&(brokenGlass|centre15) != 0
 	hidden := d.HiddenFromPatient &&
 		(d.FiledAt.IsZero() || r.Now.Before(d.FiledAt.AddDate(0, AnnouncementMonths, 0)))
 	return when(d.Withdrawn, withdrawn) |
-		when(d.Masked && !lifted, masked) |
+		when(d.Masked && !(inEmergency && r.Emergency.MaskedToo), masked) |
 		when(hidden, hiddenFromPatient) |
 		when(d.HiddenFromRepresentatives, hiddenFromRepresentatives) |
 		when(d.Restricted, restricted) |

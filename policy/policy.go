@@ -51,16 +51,21 @@ const DefaultDeny = "default/deny"
 
 // Decide answers r by the first rule of the table whose condition holds.
 func Decide(r Request) Decision {
-	return decide(r.Act, r.facts())
+	i := find(r.Act, r.facts())
+	if i == len(rules) {
+		return Decision{false, DefaultDeny}
+	}
+	return Decision{rules[i].verdict == allow, rules[i].name}
 }
 
-func decide(a Act, f fact) Decision {
+// find returns the index of the first rule that holds, len(rules) if none does.
+func find(a Act, f fact) int {
 	for i := range rules {
-		if u := &rules[i]; u.holds(a, f) {
-			return Decision{u.verdict == allow, u.name}
+		if rules[i].holds(a, f) {
+			return i
 		}
 	}
-	return Decision{false, DefaultDeny}
+	return len(rules)
 }
 
 // Rules returns the names of all rules in the order in which they are read,

@@ -78,7 +78,7 @@ var rules = []rule{
 	{"login/known", allow, login, 0, 0},
 
 	// Exchanges between a professional and a patient.
-	{"thread/professional-ends", allow, end, threadOfActor, 0},
+	{"thread/professional-ends", allow, end, byCaregiver | toPatient | threadOfActor, 0},
 	{"thread/only-its-professional-ends", refuse, end, 0, 0},
 	{"thread/professional-opens", allow, send, byCaregiver | toPatient, exchange},
 	{"thread/professional-reopens", allow, send, byCaregiver | toPatient | exchange, threadOpen},
@@ -86,7 +86,7 @@ var rules = []rule{
 	{"thread/only-professionals-open", refuse, send, byPatient, exchange},
 	{"thread/ended", refuse, send, byPatient | exchange, threadOpen},
 	{"thread/answer-elsewhere", refuse, send, byPatient | exchange | elsewhere, 0},
-	{"thread/patient-answers", allow, send, byPatient | exchange | threadOpen, 0},
+	{"thread/patient-answers", allow, send, byPatient | toCaregiver | exchange | threadOpen, 0},
 	{"reply-to/same-person", allow, replyTo, byCaregiver | toCaregiver | ownMailbox, 0},
 	{"reply-to/same-establishment", allow, replyTo, byCaregiver | toCaregiver | sameEstablishment, 0},
 	{"reply-to/stranger", refuse, replyTo, 0, 0},
