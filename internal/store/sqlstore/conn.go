@@ -27,8 +27,7 @@ type conn struct {
 	idle map[string][]driver.Stmt
 }
 
-// dial opens a database file and runs pragmas in the order given: the page
-// size counts only before the log is chosen.
+// dial opens a database file.
 func dial(path string, pragmas ...string) (*conn, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -40,13 +39,22 @@ func dial(path string, pragmas ...string) (*conn, error) {
 		return nil, sqliteError("open", err)
 	}
 	c := &conn{db: db, idle: map[string][]driver.Stmt{}}
-	for _, p := range pragmas {
-		if err := c.script("pragma " + p); err != nil {
-			c.close()
-			return nil, err
-		}
+	if err := c.pragmas(pragmas); err != nil {
+		c.close()
+		return nil, err
 	}
 	return c, nil
+}
+
+// pragmas sets up the connection, in the order given: the page size counts
+// only before the log is chosen.
+func (c *conn) pragmas(list []string) error {
+	for _, p := range list {
+		if err := c.script("pragma " + p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // script runs statements that are needed once.

@@ -37,7 +37,6 @@ create table kv (part text, key text, value blob not null, primary key (part, ke
 // off: an I/O error would end the process instead of one call.
 var (
 	writerPragmas = []string{
-		"busy_timeout=5000",
 		"page_size=8192",
 		"journal_mode=wal",
 		"synchronous=full",
@@ -46,7 +45,7 @@ var (
 		"cache_size=-16384",           // KiB
 		"secure_delete=fast",          // no ghosts of deleted rows in the pages that are written anyway
 	}
-	readerPragmas = []string{"busy_timeout=5000", "query_only=true", "cache_size=-2048"}
+	readerPragmas = []string{"busy_timeout=2000", "query_only=true", "cache_size=-2048"}
 )
 
 // A sqliteDB is the dialect of SQLite: readers with snapshots of their own,
@@ -94,7 +93,7 @@ func (db *sqliteDB) open(path string) error {
 		return fmt.Errorf("sqlstore: open: %w: %v", fault.Unavailable, err)
 	}
 	f.Close() // before SQLite opens it
-	w, err := dial(path, writerPragmas...)
+	w, err := dial(path, "busy_timeout=2000")
 	if err != nil {
 		return err
 	}
@@ -113,9 +112,26 @@ func (db *sqliteDB) open(path string) error {
 	return nil
 }
 
-// prepareSQLite makes the tables in an empty file, and refuses a file that
-// has others or another format.
+// prepareSQLite refuses a file that has other tables or another format, before
+// it changes anything, and makes the tables in an empty one.
 func prepareSQLite(c *conn) error {
+	tables, err := c.one(`select count(*) from sqlite_schema`)
+	if err != nil {
+		return err
+	}
+	empty := tables == int64(0)
+	if !empty {
+		got, err := c.one(sqliteGet, string(formatPart), formatKey)
+		if err != nil {
+			return fmt.Errorf("sqlstore: open: the file is not a store: %w: %v", fault.Corrupt, err)
+		}
+		if err := checkFormat(bytesOf(got)); err != nil {
+			return err
+		}
+	}
+	if err := c.pragmas(writerPragmas); err != nil {
+		return err
+	}
 	mode, err := c.one(`pragma journal_mode`)
 	if err != nil {
 		return err
@@ -123,28 +139,11 @@ func prepareSQLite(c *conn) error {
 	if mode != "wal" {
 		return fmt.Errorf("sqlstore: open: the file system gives no write-ahead log: %w", fault.Unavailable)
 	}
-	tables, err := c.one(`select count(*) from sqlite_schema`)
-	if err != nil {
-		return err
+	if !empty {
+		return nil
 	}
-	if tables == int64(0) {
-		return createSQLite(c)
-	}
-	got, err := c.one(sqliteGet, string(formatPart), formatKey)
-	if err != nil {
-		return fmt.Errorf("sqlstore: open: the file is not a store: %w: %v", fault.Corrupt, err)
-	}
-	return checkFormat(bytesOf(got))
-}
-
-func createSQLite(c *conn) error {
-	if err := c.script("begin immediate;" + sqliteSchema); err != nil {
-		return err
-	}
-	if _, err := c.exec(sqlitePut, string(formatPart), formatKey, []byte(format)); err != nil {
-		return err
-	}
-	return c.script("commit")
+	return c.script(fmt.Sprintf("begin immediate; %s insert into kv values ('%s', '%s', cast('%s' as blob)); commit",
+		sqliteSchema, formatPart, formatKey, format))
 }
 
 func checkFormat(got []byte) error {

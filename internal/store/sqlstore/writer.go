@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"maps"
 	"slices"
+	"sync/atomic"
 )
 
 // What one flush may carry; more would make the first change in it wait.
@@ -18,6 +19,7 @@ type writer struct {
 	c       *conn
 	queue   chan *change
 	stopped chan struct{}
+	flushes atomic.Int64 // commits so far, for tests and benchmarks
 }
 
 func newWriter(c *conn) *writer {
@@ -93,6 +95,7 @@ func (w *writer) apply(group []*change) (lost []bool, err error) {
 			}
 		}
 	}
+	w.flushes.Add(1)
 	_, err = w.c.exec("commit")
 	return lost, err
 }
