@@ -192,6 +192,9 @@ func withoutRoute(spec string) string {
 	return spec
 }
 
+// AddressList returns the entries of every field named name, in order.
+func (h Header) AddressList(name string) []Address { return h.addresses(name, maxAddresses) }
+
 // addresses returns the entries of the fields named name, in order, at most
 // max.
 func (h Header) addresses(name string, max int) []Address {
@@ -205,22 +208,22 @@ func (h Header) addresses(name string, max int) []Address {
 }
 
 // From returns the entries of every From field: one, in a mail that is right.
-func (m *Mail) From() []Address { return m.header.addresses("From", maxAddresses) }
+func (m *Mail) From() []Address { return m.header.AddressList("From") }
 
 // Sender returns the entries of the Sender fields.
-func (m *Mail) Sender() []Address { return m.header.addresses("Sender", maxAddresses) }
+func (m *Mail) Sender() []Address { return m.header.AddressList("Sender") }
 
 // ReplyTo returns the entries of the Reply-To fields.
-func (m *Mail) ReplyTo() []Address { return m.header.addresses("Reply-To", maxAddresses) }
+func (m *Mail) ReplyTo() []Address { return m.header.AddressList("Reply-To") }
 
 // To returns the entries of the To fields.
-func (m *Mail) To() []Address { return m.header.addresses("To", maxAddresses) }
+func (m *Mail) To() []Address { return m.header.AddressList("To") }
 
 // Cc returns the entries of the Cc fields.
-func (m *Mail) Cc() []Address { return m.header.addresses("Cc", maxAddresses) }
+func (m *Mail) Cc() []Address { return m.header.AddressList("Cc") }
 
 // Bcc returns the entries of the Bcc fields.
-func (m *Mail) Bcc() []Address { return m.header.addresses("Bcc", maxAddresses) }
+func (m *Mail) Bcc() []Address { return m.header.AddressList("Bcc") }
 
 // MessageID returns the Message-ID without its angle brackets, or "".
 func (m *Mail) MessageID() string { return m.header.messageID() }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,28 @@ type Attachment struct {
 // used for boundaries, give the same mail. A field name or address
 // that is none is fault.Invalid.
 func Compose(d Draft, random io.Reader) ([]byte, error) {
+	fields, err := d.Fields()
+	if err != nil {
+		return nil, fmt.Errorf("message: compose: %w", err)
+	}
+	body := TextEntity("plain", d.Text)
+	if d.HTML != "" {
+		body = Entity{Type: "multipart/alternative", Parts: []Entity{body, TextEntity("html", d.HTML)}}
+	}
+	if len(d.Attachments) > 0 {
+		parts := []Entity{body}
+		for _, a := range d.Attachments {
+			parts = append(parts, a.Entity())
+		}
+		body = Entity{Type: "multipart/mixed", Parts: parts}
+	}
+	body.Header = fields
+	return body.Compose(random)
+}
+
+// Fields returns the header of d, encoded, for an Entity of another shape than
+// Compose makes.
+func (d Draft) Fields() ([]HeaderField, error) {
 	var fields []HeaderField
 	add := func(name, value string) {
 		if value != "" {
@@ -56,7 +79,7 @@ func Compose(d Draft, random io.Reader) ([]byte, error) {
 	}{{"From", d.From}, {"Reply-To", d.ReplyTo}, {"To", d.To}, {"Cc", d.Cc}} {
 		value, err := FormatAddresses(l.list)
 		if err != nil {
-			return nil, fmt.Errorf("message: compose: %w", err)
+			return nil, err
 		}
 		add(l.name, value)
 	}
@@ -70,23 +93,11 @@ func Compose(d Draft, random io.Reader) ([]byte, error) {
 	for _, f := range d.Header {
 		add(f.Name, encodeWords(f.Value))
 	}
-
-	body := TextEntity("plain", d.Text)
-	if d.HTML != "" {
-		body = Entity{Type: "multipart/alternative", Parts: []Entity{body, TextEntity("html", d.HTML)}}
-	}
-	if len(d.Attachments) > 0 {
-		parts := []Entity{body}
-		for _, a := range d.Attachments {
-			parts = append(parts, a.entity())
-		}
-		body = Entity{Type: "multipart/mixed", Parts: parts}
-	}
-	body.Header = append(fields, body.Header...)
-	return body.Compose(random)
+	return fields, nil
 }
 
-func (a Attachment) entity() Entity {
+// Entity returns a as a part of a mail.
+func (a Attachment) Entity() Entity {
 	e := Entity{Type: "application/octet-stream", Encoding: "base64", Body: a.Content}
 	if t, _, err := mime.ParseMediaType(a.Type); err == nil && !strings.HasPrefix(t, "multipart/") && !strings.HasPrefix(t, "message/") {
 		e.Type = t
@@ -144,6 +155,7 @@ func SevenBit(b []byte) bool {
 
 // Compose writes e as a complete mail, as Compose does.
 func (e Entity) Compose(random io.Reader) ([]byte, error) {
+	e.Header = append(slices.Clip(e.Header), HeaderField{"MIME-Version", "1.0"})
 	var out bytes.Buffer
 	h, err := e.head(random)
 	if err != nil {
@@ -211,9 +223,41 @@ func (e Entity) head(random io.Reader) (gomessage.Header, error) {
 		if c := colonOf([]byte(f.Name + ":")); c != len(f.Name) || strings.ContainsAny(f.Name, " \t") {
 			return h, fmt.Errorf("field name: %w", fault.Invalid)
 		}
-		h.Add(f.Name, cleanLine(f.Value))
+		if !isASCII(f.Value) {
+			return h, fmt.Errorf("field value: %w", fault.Invalid)
+		}
+		h.AddRaw([]byte(fold(f.Name + ": " + cleanLine(f.Value)))) // as it is: Add would write X-Mss-Mes
 	}
 	return h, nil
+}
+
+const softLine, hardLine = 76, 998 // characters (RFC 5322 §2.1.1)
+
+// fold breaks a field before words, so that its lines have 76 characters where
+// the words allow it and 998 in any case.
+func fold(field string) string {
+	var out strings.Builder
+	word := strings.IndexByte(field, ':') + 2 // no line without a word
+	for len(field) > softLine {
+		i := -1
+		if word < softLine {
+			i = strings.LastIndexByte(field[word:softLine+1], ' ')
+		}
+		if i < 0 && word < len(field) {
+			i = strings.IndexByte(field[word:], ' ')
+		}
+		if i += word; i < word || i > hardLine {
+			if len(field) <= hardLine {
+				break
+			}
+			i = hardLine
+			field = field[:i] + " " + field[i:]
+		}
+		out.WriteString(field[:i] + "\r\n")
+		field = field[i:]
+		word = len(field) - len(strings.TrimLeft(field, " "))
+	}
+	return out.String() + field + "\r\n"
 }
 
 // encodeWords writes s for a header: as it is if it is ASCII, else as encoded
