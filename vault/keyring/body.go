@@ -22,7 +22,7 @@ const (
 	maxName  = 255      // the file name field of a literal packet, RFC 9580 §5.9
 	maxChunk = 64 << 10 // of plaintext under one tag; also what a reader buffers
 	minChunk = 256
-	maxPiece = 32 << 10 // longest run of plaintext the library buffers
+	maxPiece = 8 << 10 // of plaintext handed to the library at once
 
 	tagSEIPD   = 0xD2 // first byte of the packet, RFC 9580 §4.2
 	tagLiteral = 0xCB

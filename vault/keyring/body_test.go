@@ -347,6 +347,8 @@ func (n *narrow) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// FuzzUnsealer reads b as a body, and as what a hostile writer who has the
+// session key sealed as one.
 func FuzzUnsealer(f *testing.F) {
 	s, _ := SessionFromKey(make([]byte, keySize))
 	for _, n := range []int{0, 1, 300, 5000} {
@@ -355,10 +357,25 @@ func FuzzUnsealer(f *testing.F) {
 		f.Add(b[:len(b)-1])
 	}
 	f.Add([]byte{tagSEIPD, 0})
+	f.Add([]byte("\xCB\x0Cb\x05doc/1\x00\x00\x00\x00x"))
+	f.Add([]byte("\xCB\xFF\xFF\xFF\xFF\xFFb\x05doc/1\x00\x00\x00\x00x"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := s.OpenBlob(nil, b, "doc/1")
-		if err != nil && (!errors.Is(err, fault.Corrupt) || got != nil) {
+		if got, err := s.OpenBlob(nil, b, "doc/1"); err != nil && (!errors.Is(err, fault.Corrupt) || got != nil) {
 			t.Errorf("OpenBlob = %d bytes, %v", len(got), err)
+		}
+		var w bytes.Buffer
+		body, err := packet.SerializeSymmetricallyEncrypted(&w, gcm256.Cipher, true, gcm256, s.key[:], profile(minChunk))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = body.Write(b)
+		_ = body.Close()
+		got, err := s.OpenBlob(nil, w.Bytes(), "doc/1")
+		if err != nil && (!errors.Is(err, fault.Corrupt) || got != nil) {
+			t.Errorf("OpenBlob of hostile contents = %d bytes, %v", len(got), err)
+		}
+		if err == nil && !bytes.HasPrefix(b, []byte{tagLiteral}) {
+			t.Error("contents that are no literal packet are opened")
 		}
 	})
 }

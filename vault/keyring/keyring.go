@@ -25,9 +25,11 @@
 // values cannot be exchanged for one another.
 //
 // What it promises: a value that opens is the value that was sealed, under that
-// name, whole. What it does not: it decides nothing (that is policy), keeps
-// nothing but its own key files, and compresses nothing. Whatever is wrong with
-// sealed bytes, the error is one and the same fault.Corrupt.
+// name, whole. What it does not: it does not say who sealed it, since whoever
+// has a certificate may (signed heads and the trail say that); it decides
+// nothing (that is policy), keeps nothing but its own key files, and compresses
+// nothing. Whatever is wrong with sealed bytes, the error is one and the same
+// fault.Corrupt.
 package keyring
 
 import (

@@ -40,7 +40,8 @@ type Key struct {
 
 // NewOwner makes the key of an owner: the certificate to file with, and the
 // private parts, locked, to keep beside it. The erasure secret must be durable
-// (ErasureSecrets.Add) before anything is sealed to the owner.
+// (ErasureSecrets.Add) before anything is sealed to the owner. The audit escrow
+// is an owner as well, of a ring and a secret that are kept offline.
 func (r *Ring) NewOwner(owner store.Part, es ErasureSecret) (cert *Cert, locked []byte, err error) {
 	if r == nil {
 		return nil, nil, fmt.Errorf("keyring: new owner: %w", fault.Sealed)
