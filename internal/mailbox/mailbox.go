@@ -3,22 +3,35 @@
 // and keeps no message: a message is a sealed skeleton and sealed parts, which
 // the door keeps by their references.
 //
-// Filing needs the owner's certificate only. It appends one sealed entry to the
-// folder; the next session that opens the mailbox folds new entries into
-// blocks under the mailbox key, which is sealed to the owner. Folder names are
-// under that key too: the well-known folders have fixed numbers, all others a
-// number that says nothing.
+// Filing needs the owner's certificate only. File appends one sealed entry to
+// the folder; the next session that opens the mailbox, as a Book, folds new
+// entries into blocks under the mailbox key, which is sealed to the owner.
+// Folder names and keywords are under that key too: the well-known folders have
+// fixed numbers, all others a number that says nothing.
 //
-// Its keys begin with "mb/":
+// Its keys begin with "mb/"; numbers in them are hexadecimal:
 //
 //	mb/key                     the mailbox key, sealed to the owner
 //	mb/folders                 names and uses of the folders, under the mailbox key
+//	mb/words                   the keywords that flags refer to by number, likewise
 //	mb/s/<folder>              state of a folder: UIDs, counters, cursor
 //	mb/f/<folder>/<uid>        one message: flags, date, size (in clear)
-//	mb/n/<folder>/<uid>        its entry as it was filed, until it is folded
+//	mb/n/<folder>/<uid>        its entry, apart: not folded yet, or too large for a block
 //	mb/b/<folder>/<first uid>  a block of folded entries, under the mailbox key
-//	mb/t/<folder>/<first uid>  the text of a block, for searching, made at need
+//	mb/t/<folder>/<first uid>  texts for searching, made at need, likewise
+//	mb/l/<folder>/<uid>        a text too long for its block, likewise
 //	mb/d/<mac>                 mark of a message filed, so that twice is once
+//	mb/sweep                   where the sweep of marks goes on
+//
+// A block holds the entries of 256 consecutive UIDs, a block of texts those of
+// 64: which one holds a message follows from its UID. What is sealed is bound
+// to its partition and its key: a value moved to another place does not open
+// (fault.Corrupt).
+//
+// Functions take a Reader or Writer of the owner's partition, from the one who
+// has the store; none begins a transaction but Fold and FoldTexts, which are
+// lent them. None has an effect but through its Writer: what a Book caches is
+// checked against the store each time it is used.
 package mailbox
 
 import (
