@@ -3,6 +3,7 @@ package keyring
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -58,7 +59,7 @@ func (r *Ring) NewOwner(owner store.Part, es ErasureSecret) (cert *Cert, locked 
 	if cert, err = ParseCert(public); err != nil {
 		return nil, nil, err
 	}
-	inner := es.box().seal(nil, pass, lockContext+string(owner))
+	inner := es.box().seal(nil, pass, passContext(owner, secret))
 	return cert, joinLocked(r.Wrap(inner, lockContext+string(owner)), secret), nil
 }
 
@@ -111,7 +112,7 @@ func (r *Ring) Unlock(owner store.Part, locked []byte, es ErasureSecret) (*Key, 
 	}
 	k := new(Key)
 	for _, s := range e.Subkeys { // the primary key signs; nothing here needs that
-		if s.PrivateKey != nil {
+		if s.PrivateKey != nil && s.PrivateKey.Encrypted {
 			k.private = append(k.private, s.PrivateKey)
 		}
 	}
@@ -148,10 +149,17 @@ func (r *Ring) openLocked(owner store.Part, locked []byte, es ErasureSecret) (in
 	if inner, err = r.Unwrap(wrapped, lockContext+string(owner)); err != nil {
 		return nil, nil, nil, err
 	}
-	if pass, err = es.box().open(nil, inner, lockContext+string(owner)); err != nil {
+	if pass, err = es.box().open(nil, inner, passContext(owner, secret)); err != nil {
 		return nil, nil, nil, fault.Corrupt
 	}
 	return inner, pass, secret, nil
+}
+
+// passContext binds the passphrase to every byte that it unlocks, so that no
+// parser, and no costly derivation, is fed what was tampered with.
+func passContext(owner store.Part, secret []byte) string {
+	sum := sha256.Sum256(secret)
+	return lockContext + string(owner) + string(sum[:])
 }
 
 func joinLocked(wrapped, secret []byte) []byte {

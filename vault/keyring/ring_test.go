@@ -155,16 +155,18 @@ func TestAnOwnerKeyOpensOnlyForItsOwnerWithRingAndSecret(t *testing.T) {
 	refuse("another ring", NewRing(), "a", o.locked, o.es)
 	refuse("another secret", r, "a", o.locked, newErasureSecret())
 	refuse("no secret", r, "a", o.locked, ErasureSecret{})
+	refuse("a tail", r, "a", append(bytes.Clone(o.locked), 0), o.es)
+	refuse("too much", r, "a", append(bytes.Clone(o.locked), make([]byte, maxLocked)...), o.es)
 	refuse("a swapped private part", r, "a", func() []byte {
 		other := newOwner(t, r, "a")
 		wrapped, _, _ := splitLocked(o.locked)
 		_, secret, _ := splitLocked(other.locked)
 		return joinLocked(wrapped, secret)
 	}(), o.es)
-	for cut := 0; cut < len(o.locked)-200; cut += 11 { // after that come signatures
+	for cut := range o.locked {
 		refuse(fmt.Sprintf("cut to %d", cut), r, "a", o.locked[:cut], o.es)
 	}
-	for at := range lockHeader + wrapOverhead {
+	for at := range o.locked {
 		b := bytes.Clone(o.locked)
 		b[at] ^= 1
 		refuse(fmt.Sprintf("byte %d changed", at), r, "a", b, o.es)
