@@ -89,7 +89,9 @@ func traits(values []string) Traits {
 		name, value, _ := strings.Cut(v, "|")
 		switch strings.TrimSpace(name) {
 		case "PID-5":
-			t.Family, t.Given = field(value, 1), field(value, 2)
+			if t.Family == "" { // the legal name comes first
+				t.Family, t.Given = field(value, 1), field(value, 2)
+			}
 		case "PID-7":
 			t.BirthDate = strings.TrimSpace(value)
 		case "PID-8":
