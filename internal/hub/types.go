@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"io"
 	"net/netip"
 	"time"
 
@@ -79,3 +80,11 @@ func (r *Refusal) Error() string { return "hub: refused by " + r.Rule }
 
 // Unwrap gives the kind.
 func (r *Refusal) Unwrap() error { return r.Kind }
+
+// Content is one message's bytes, exactly as they came.
+type Content interface {
+	Size() int64
+
+	// ReadRange writes n bytes from off, which lie within the message.
+	ReadRange(w io.Writer, off, n int64) error
+}

@@ -1,0 +1,224 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"vaguemestre/internal/conversation"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/ident"
+	"vaguemestre/internal/mailbox"
+	"vaguemestre/internal/store"
+	"vaguemestre/policy"
+	"vaguemestre/vault"
+)
+
+// Deliver files a mail with every recipient, durably and in the trail, before
+// it returns. A retry after an error files nothing twice.
+//
+// A *Refusal says that nobody may have this mail, fault.Invalid that it is not a
+// mail, fault.TooLarge that it is too large for one of its recipients; of all
+// other errors a retry is the remedy. A recipient who is refused only now, while
+// others are not, is told to the sender by a notification.
+func (h *Hub) Deliver(ctx context.Context, d Delivery) (Receipt, error) {
+	p, err := h.open(d)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := h.checkAuthor(p); err != nil {
+		return Receipt{}, err
+	}
+	to, err := h.resolveAll(ctx, d.To)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if d.Actor.Role == policy.Patient {
+		return p.receipt, h.answer(ctx, p, to)
+	}
+	if err := h.inspect(ctx, p, to); err != nil {
+		return Receipt{}, err
+	}
+	if p.contact, err = h.contact(ctx, p); err != nil {
+		return Receipt{}, err
+	}
+	return p.receipt, h.fileAll(ctx, p, to)
+}
+
+// resolveAll finds the addressees, each once.
+func (h *Hub) resolveAll(ctx context.Context, list []Recipient) ([]addressee, error) {
+	seen := map[ident.Address]bool{}
+	to := make([]addressee, 0, len(list))
+	for _, r := range list {
+		if seen[r.Address] {
+			continue
+		}
+		seen[r.Address] = true
+		a, err := h.resolve(ctx, r.Address)
+		if err != nil {
+			return nil, err
+		}
+		to = append(to, a)
+	}
+	return to, nil
+}
+
+// checkAuthor holds the From: and Sender: fields against the one who logged in
+// (RFC 6409 §8.1): exactly one author, and it is the actor.
+func (h *Hub) checkAuthor(p *parcel) error {
+	mine := func(field string) bool {
+		list := p.mail.From()
+		if field == "Sender" {
+			list = p.mail.Sender()
+		}
+		if p.mail.Count(field) != 1 || len(list) != 1 {
+			return false
+		}
+		a, err := ident.ParseAddress(list[0].Spec())
+		return err == nil && a == p.Actor.Address
+	}
+	ok := mine("From") && (p.mail.Count("Sender") == 0 || mine("Sender"))
+	if !ok || p.From != p.Actor.Address {
+		return refuse(policy.Decide(policy.Request{Act: policy.SendMail, Actor: p.Actor.policy(), Mailbox: policy.Mailbox{Role: policy.Professional}}))
+	}
+	return nil
+}
+
+// fileAll files a mail with each addressee, one transaction each.
+func (h *Hub) fileAll(ctx context.Context, p *parcel, to []addressee) error {
+	var refused []failure
+	for _, a := range to {
+		var r *Refusal
+		switch err := h.file(ctx, p, a); {
+		case errors.As(err, &r):
+			refused = append(refused, failure{a.Address, r})
+		case err != nil:
+			return err
+		}
+	}
+	if len(refused) == len(to) {
+		return refused[0].Refusal
+	}
+	return h.notify(ctx, p, to, refused)
+}
+
+// file files a mail with one addressee: sealed first, blobs next, then one
+// transaction that decides and writes everything else.
+func (h *Hub) file(ctx context.Context, p *parcel, to addressee) error {
+	if !to.Known { // what CheckRecipient knew has changed since
+		return refuse(policy.Decide(policy.Request{Act: policy.SendMail, Actor: p.Actor.policy(), SenderIsActor: true, Mailbox: to.mailbox()}))
+	}
+	s, err := h.seal(p, to)
+	if err != nil {
+		return err
+	}
+	if err := h.putBlobs(ctx, to.Part, s.objects); err != nil {
+		return err
+	}
+	filed := false
+	err = h.do(ctx, to.Part, func(t *tx) error {
+		filed = false
+		twice, err := mailbox.Marked(t, s.filing.Mark, t.now)
+		if err != nil || twice {
+			return err
+		}
+		if err := h.decideMail(t, p, to, s); err != nil {
+			return err
+		}
+		err = h.write(t, mailbox.Inbox, s)
+		filed = err == nil
+		return err
+	})
+	if !filed { // for certain: where the commit may have happened, the sweep decides
+		h.dropBlobs(to.Part, s.objects)
+	}
+	return err
+}
+
+// decideMail asks policy about the mail, continues the exchange if it is with
+// a patient, ends it if the mail says so, and notes all that.
+func (h *Hub) decideMail(t *tx, p *parcel, to addressee, s *sealedMail) error {
+	req, err := h.sendFacts(t, p.Actor, to)
+	if err != nil {
+		return err
+	}
+	d := policy.Decide(req)
+	if !d.Allow {
+		return refuse(d)
+	}
+	if err := h.hasRoom(t, int64(len(p.mail.Raw))); err != nil {
+		return err
+	}
+	t.note(decided(p.Actor.entry(policy.SendMail, p.receipt.ID), d))
+	if !to.Patient {
+		return nil
+	}
+	req.Act = policy.FileDocument
+	if d = policy.Decide(req); !d.Allow && len(s.documents) > 0 {
+		return refuse(d)
+	}
+	s.rule = d.Rule
+	if err := conversation.Continue(t, t.Scope, p.Actor.Address, p.contact, t.now); err != nil {
+		return err
+	}
+	if !p.ends {
+		return nil
+	}
+	req.Act = policy.EndThread
+	req.Thread = policy.Thread{Exists: true, Open: true, OpenedByActor: true}
+	if d = policy.Decide(req); d.Allow {
+		err = conversation.End(t, t.Scope, p.Actor.Address, t.now)
+	}
+	t.note(decided(p.Actor.entry(policy.EndThread, p.receipt.ID), d))
+	return err
+}
+
+// write writes a sealed mail and its documents into the transaction.
+func (h *Hub) write(t *tx, folder mailbox.FolderID, s *sealedMail) error {
+	s.keep(t)
+	if _, _, err := mailbox.File(t, folder, s.filing); err != nil {
+		return err
+	}
+	for _, d := range s.documents {
+		known, err := vault.Has(t, t.Scope, d.entry.UniqueID)
+		if err != nil {
+			return err
+		}
+		if known { // the same document, brought again: the mail keeps what it carries
+			if err := releaseAll(t, d.own); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, ref := range d.shared {
+			if err := vault.Hold(t, ref); err != nil {
+				return err
+			}
+		}
+		if err := vault.Add(t, t.Scope, d.entry, d.flags, d.session, d.wraps); err != nil {
+			return err
+		}
+		e := s.actor.entry(policy.FileDocument, d.entry.EntryUUID)
+		e.Rule = s.rule
+		t.note(e)
+	}
+	return nil
+}
+
+// hasRoom reports whether a mailbox can take n more bytes.
+func (h *Hub) hasRoom(r store.Reader, n int64) error {
+	used, _, err := mailbox.Usage(r)
+	if err == nil && used+n > h.Limits.Quota {
+		err = fmt.Errorf("hub: mailbox: %w", fault.Quota)
+	}
+	return err
+}
+
+func releaseAll(t *tx, refs []vault.Ref) error {
+	for _, ref := range refs {
+		if _, err := vault.Release(t, ref); err != nil {
+			return err
+		}
+	}
+	return nil
+}

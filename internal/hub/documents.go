@@ -1,0 +1,256 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"vaguemestre/internal/cda"
+	"vaguemestre/internal/document"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/ident"
+	"vaguemestre/internal/message"
+	"vaguemestre/policy"
+	"vaguemestre/vault"
+	"vaguemestre/vault/keyring"
+)
+
+// Rules of the door itself: they judge what a mail carries, not who may write
+// to whom, and so are none of policy's.
+var (
+	wrongPatient = Refusal{"document/wrong-patient",
+		"Un document de ce message porte un matricule INS qui n'est pas celui de son destinataire (erreur 904) : rien n'a été remis. Vérifiez le patient et renvoyez le message.",
+		"A document of this message carries an INS that is not its recipient's (error 904): nothing was delivered. Check the patient and send the message again.",
+		fault.Denied}
+	hiddenDocument = Refusal{"document/hidden-from-patient-mailed",
+		"Un document de ce message n'est pas visible du patient : il ne peut pas lui être envoyé avant la consultation d'annonce.",
+		"A document of this message is not visible to the patient: it cannot be sent to the patient before it has been announced.",
+		fault.Denied}
+	maskedDocument = Refusal{"document/masked-mailed",
+		"Un document de ce message est masqué aux professionnels : il ne peut être envoyé qu'au patient.",
+		"A document of this message is masked from professionals: it can be sent to the patient only.",
+		fault.Denied}
+)
+
+// found is a document of a mail, and where its bytes are.
+type found struct {
+	document.Document
+	content   []byte
+	cut       int // of the mail that holds them; -1 if none does
+	rendition int // the cut that shows it to a person; -1 if none does
+	doubts    []string
+}
+
+// inspect looks for the documents of a mail that goes to patients, and refuses
+// the mail for all where one is not theirs to have. A mail to professionals
+// alone makes no document.
+func (h *Hub) inspect(ctx context.Context, p *parcel, to []addressee) error {
+	patients, others := h.persons(to)
+	if len(patients) == 0 {
+		return nil
+	}
+	if int64(len(p.Mail)) > h.Limits.PatientMail {
+		return fmt.Errorf("hub: deliver: %w", fault.TooLarge)
+	}
+	attachments, cuts := p.attachments()
+	if len(attachments) == 0 {
+		return nil
+	}
+	result, err := document.Find(document.Input{
+		Attachments: attachments,
+		CodeCDA:     p.mail.Header("X-MSS-CODECDA"),
+		INS:         p.mail.Header("X-MSS-INS"),
+		Subject:     p.mail.Header("Subject"),
+		Sender:      p.senderLabel(),
+		Date:        p.receipt.Time,
+	}, document.Limits{})
+	if err != nil {
+		return fmt.Errorf("hub: deliver: %w", err)
+	}
+	for _, d := range result.Documents {
+		f := found{Document: d, content: d.Files[0].Data, cut: -1, rendition: -1}
+		if i, ok := cuts[d.Files[0].Attachment]; ok && d.Files[0].Path == "" {
+			f.cut = i
+		}
+		if d.Rendition != nil && d.Rendition.Path == "" {
+			if i, ok := cuts[d.Rendition.Attachment]; ok {
+				f.rendition = i
+			}
+		}
+		var refusal *Refusal
+		if f.doubts, refusal = h.judge(d, patients, others); refusal != nil {
+			return h.refuseMail(ctx, p, refusal)
+		}
+		p.found = append(p.found, f)
+	}
+	return nil
+}
+
+// persons returns the patients among the addressees, and whether there are
+// others.
+func (h *Hub) persons(to []addressee) (patients []document.Person, others bool) {
+	for _, a := range to {
+		if !a.Patient {
+			others = true
+			continue
+		}
+		m, err := ident.ParseMatricule(a.Address.Local())
+		if err != nil {
+			continue // resolve has refused it
+		}
+		t := a.Space.Traits
+		patients = append(patients, document.Person{Matricule: m, Traits: cda.Traits{
+			BirthName: t.BirthName, FirstNames: t.FirstNames, BirthDate: t.BirthDate, Sex: t.Sex, BirthPlace: t.BirthPlace,
+		}})
+	}
+	return patients, others
+}
+
+// judge holds a document against the recipients. One that names a patient must
+// be every patient's among them: it would reach each mailbox.
+func (h *Hub) judge(d document.Document, patients []document.Person, others bool) (doubts []string, refusal *Refusal) {
+	v := document.CheckIdentity(d, patients, h.TestMode)
+	switch {
+	case v.Outcome == document.WrongPatient, !v.Unidentified() && len(v.Concerns) != len(patients):
+		return nil, &wrongPatient
+	case d.Confidentiality.HiddenFromPatient:
+		return nil, &hiddenDocument
+	case d.Confidentiality.Masked && others:
+		return nil, &maskedDocument
+	}
+	for _, r := range v.Reasons {
+		doubts = append(doubts, string(r))
+	}
+	return doubts, nil
+}
+
+// refuseMail writes the refusal of a whole mail into the sender's own trail.
+func (h *Hub) refuseMail(ctx context.Context, p *parcel, r *Refusal) error {
+	err := h.do(ctx, p.Actor.Part, func(t *tx) error {
+		t.note(decided(p.Actor.entry(policy.FileDocument, p.receipt.ID), policy.Decision{Rule: r.Rule}))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return r
+}
+
+// maxAttachment bounds what an attachment decodes to.
+const maxAttachment = 64 << 20
+
+// attachments lists what a mail carries besides its text, and which of them
+// were cut out.
+func (p *parcel) attachments() (list []document.Attachment, cuts map[int]int) {
+	cutOf := map[*message.Part]int{}
+	for i, c := range p.cuts {
+		cutOf[c.Part] = i
+	}
+	cuts = map[int]int{}
+	index := 0
+	p.mail.Root.Walk(func(part *message.Part) bool {
+		if !part.IsLeaf() || isText(part) {
+			return true
+		}
+		a := document.Attachment{
+			Index: index, FileName: part.FileName(), MediaType: part.MediaType(),
+			Inline: part.Disposition == "inline" || part.Disposition == "" && part.ID != "", ContentID: part.ID,
+		}
+		if i, ok := cutOf[part]; ok {
+			a.Data, cuts[index] = p.cuts[i].Decoded, i
+		} else {
+			a.Data, _ = part.Decoded(p.mail.Raw, maxAttachment) // what decodes to nothing is no document
+		}
+		index++
+		list = append(list, a)
+		return true
+	})
+	return list, cuts
+}
+
+// senderLabel returns what the sender calls itself.
+func (p *parcel) senderLabel() string {
+	if list := p.mail.From(); len(list) == 1 && list[0].Name != "" {
+		return list[0].Name
+	}
+	return p.Actor.Address.Canonical()
+}
+
+// sealDocuments seals the documents of a mail to a patient. Those whose bytes
+// the mail carries share its object: keys says with which session to seal it.
+func (h *Hub) sealDocuments(p *parcel, to addressee, s *sealedMail, keys []*keyring.Session) error {
+	for _, f := range p.found {
+		session, wraps, err := keyring.NewSession(to.Cert)
+		if err != nil {
+			return fmt.Errorf("hub: seal document: %w", err)
+		}
+		d := sealedDocument{entry: f.entry(p), flags: f.flags(), session: session, wraps: wraps, object: f.cut, rendition: f.rendition}
+		for _, cut := range []int{f.cut, f.rendition} {
+			if cut >= 0 && keys[cut] == nil {
+				keys[cut] = session
+			}
+		}
+		if f.cut < 0 || keys[f.cut] != session { // not in the mail as such: from a zip, or in an irregular encoding
+			o, err := vault.Seal(session, to.Part, f.content, f.MediaType != "application/pdf")
+			if err != nil {
+				return err
+			}
+			s.objects = append(s.objects, o)
+			d.entry.Object, d.own, d.object = o.Ref, []vault.Ref{o.Ref}, -1
+		}
+		if f.rendition >= 0 && keys[f.rendition] != session {
+			d.rendition = -1
+		}
+		s.documents = append(s.documents, d)
+	}
+	return nil
+}
+
+// share tells the documents which objects they have in common with the mail.
+func (s *sealedMail) share(refs []vault.Ref) {
+	for i := range s.documents {
+		d := &s.documents[i]
+		if d.object >= 0 {
+			d.entry.Object = refs[d.object]
+			d.shared = append(d.shared, d.entry.Object)
+		}
+		if d.rendition >= 0 {
+			d.entry.Rendition = refs[d.rendition]
+			d.shared = append(d.shared, d.entry.Rendition)
+		}
+	}
+}
+
+// entry says what is known of a document.
+func (f found) entry(p *parcel) vault.Entry {
+	id := vault.NewID()
+	e := vault.Entry{
+		EntryUUID: id, LogicalID: id, UniqueID: f.UniqueID,
+		TypeCode: f.Type.Code, Class: f.Type.Class.Code, Shelf: f.Type.Shelf.Code,
+		FormatCode: f.FormatCode, MediaType: f.MediaType, Title: f.Title,
+		Created: f.Created, ServiceStart: f.ServiceStart, ServiceStop: f.ServiceStop,
+		Author: vault.Author{Name: f.Author.Name, ID: f.Author.ID, Specialty: f.Author.Specialty, Organisation: f.Author.Organisation},
+		Sender: p.Actor.Address.Canonical(), Replaces: f.Replaces, Doubts: slices.Clone(f.doubts),
+		Filed: p.receipt.Time, Size: int64(len(f.content)), MessageID: p.mail.MessageID(),
+	}
+	if f.cut >= 0 {
+		e.FileName = p.cuts[f.cut].Part.FileName()
+	}
+	if f.rendition >= 0 {
+		e.RenditionName = p.cuts[f.rendition].Part.FileName()
+	}
+	return e
+}
+
+func (f found) flags() (flags vault.Flags) {
+	if f.Confidentiality.Masked {
+		flags |= vault.Masked
+	}
+	if f.Confidentiality.HiddenFromRepresentatives {
+		flags |= vault.HiddenFromRepresentatives
+	}
+	if len(f.doubts) > 0 {
+		flags |= vault.ToVerify
+	}
+	return flags
+}

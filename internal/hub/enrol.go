@@ -1,0 +1,223 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"vaguemestre/internal/account"
+	"vaguemestre/internal/audit"
+	"vaguemestre/internal/directory"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/ident"
+	"vaguemestre/internal/mailbox"
+	"vaguemestre/internal/owner"
+	"vaguemestre/internal/patient"
+	"vaguemestre/internal/store"
+	"vaguemestre/vault"
+	"vaguemestre/vault/keyring"
+)
+
+// A Person is what is needed to enrol a patient.
+type Person struct {
+	Matricule ident.Matricule
+	Traits    patient.Traits
+	Minor     bool
+}
+
+// PatientAddress returns the address of the patient with that matricule.
+func (h *Hub) PatientAddress(m ident.Matricule) (ident.Address, error) {
+	if m.Invented() && !h.TestMode {
+		return ident.Address{}, fmt.Errorf("hub: matricule of the invented range, outside test mode: %w", fault.Invalid)
+	}
+	return ident.ParseAddress(m.Canonical() + "@" + h.PatientDomain)
+}
+
+// Enrol makes the space of a patient: enrolled, not yet open. operator is who
+// asked for it. One who has a space already is fault.Exists.
+func (h *Hub) Enrol(ctx context.Context, operator string, p Person) (ident.Address, error) {
+	address, err := h.PatientAddress(p.Matricule)
+	if err != nil {
+		return address, err
+	}
+	name := p.Traits.FirstNames + " " + p.Traits.BirthName
+	b := directory.BAL{Kind: directory.OfPatient, Address: address.Canonical(), Name: name}
+	return address, h.makeMailbox(ctx, operator, address, b, func(t *tx) error {
+		return patient.Enrol(t, t.Scope, p.Matricule, p.Traits, p.Minor, t.now)
+	})
+}
+
+// AddBAL makes the mailbox of a professional, an organisation or a software.
+// An address that is taken is fault.Exists.
+func (h *Hub) AddBAL(ctx context.Context, operator string, b directory.BAL) error {
+	address, err := ident.ParseAddress(b.Address)
+	if err != nil {
+		return err
+	}
+	if h.isPatient(address) || b.Kind == directory.OfPatient {
+		return fmt.Errorf("hub: a mailbox in the domain of the patients: %w", fault.Invalid)
+	}
+	b.Address = address.Canonical()
+	return h.makeMailbox(ctx, operator, address, b, func(*tx) error { return nil })
+}
+
+// makeMailbox makes a partition with its owner's keys, account and mailbox, and then
+// lets the address lead to it. The erasure secret is durable before anything
+// is sealed to the owner.
+func (h *Hub) makeMailbox(ctx context.Context, operator string, a ident.Address, b directory.BAL, more func(*tx) error) error {
+	if h.Sealed() {
+		return fmt.Errorf("hub: new mailbox: %w", fault.Sealed)
+	}
+	if _, known, err := h.find(ctx, a); err != nil || known {
+		return errors.Join(err, fmt.Errorf("hub: new mailbox: %w", fault.Exists))
+	}
+	part := store.Part(vault.NewID())
+	secrets, err := h.Erasure.Add(part)
+	if err != nil {
+		return err
+	}
+	cert, locked, err := h.Ring.NewOwner(part, secrets[0])
+	if err != nil {
+		return err
+	}
+	b.Created = h.Now().UTC()
+	err = h.do(ctx, part, func(t *tx) error {
+		owner.Keep(t, cert, locked)
+		err := errors.Join(
+			account.Create(t, t.Scope),
+			mailbox.Create(t, part, cert, t.now),
+			directory.Describe(t, t.Scope, b),
+			more(t))
+		t.note(audit.Entry{Actor: operator, Act: "enrol", Object: string(b.Kind)})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	index := directory.IndexPart(h.Index, a)
+	return h.do(ctx, index, func(t *tx) error { return directory.Claim(t, t.Scope, part) })
+}
+
+// Life makes an event of the life of a space happen.
+func (h *Hub) Life(ctx context.Context, operator string, a ident.Address, e patient.Event) (patient.Space, error) {
+	var sp patient.Space
+	err := h.atMailbox(ctx, a, func(t *tx) (err error) {
+		sp, err = patient.Apply(t, t.Scope, e, t.now)
+		t.note(audit.Entry{Actor: operator, Act: string(e)})
+		return err
+	})
+	return sp, err
+}
+
+// Block bars a professional from a patient's space, or lets them in again.
+func (h *Hub) Block(ctx context.Context, operator string, a, professional ident.Address, on bool) error {
+	return h.atMailbox(ctx, a, func(t *tx) error {
+		if _, ok, err := patient.Load(t, t.Scope); err != nil || !ok {
+			return errors.Join(err, fmt.Errorf("hub: block: %w", fault.NotFound))
+		}
+		act := "unblock"
+		if on {
+			act = "block"
+		}
+		t.note(audit.Entry{Actor: operator, Act: act, Object: professional.Canonical()})
+		if !on {
+			patient.Unblock(t, t.Scope, professional)
+			return nil
+		}
+		return patient.Block(t, t.Scope, professional, t.now)
+	})
+}
+
+// AddPassword makes an application password for a device of a mailbox's owner.
+func (h *Hub) AddPassword(ctx context.Context, operator string, a ident.Address, device string) (secret string, err error) {
+	err = h.atMailbox(ctx, a, func(t *tx) error {
+		secret, err = account.AddPassword(t, t.Scope, device, t.now)
+		t.note(audit.Entry{Actor: operator, Act: "add-password", Object: device})
+		return err
+	})
+	return secret, err
+}
+
+// Passwords lists the application passwords of a mailbox's owner.
+func (h *Hub) Passwords(ctx context.Context, a ident.Address) (list []account.Password, err error) {
+	part, known, err := h.find(ctx, a)
+	if err != nil || !known {
+		return nil, errors.Join(err, fmt.Errorf("hub: passwords: %w", fault.NotFound))
+	}
+	err = h.view(ctx, part, func(r store.Reader) error {
+		list, err = account.Passwords(r, h.scope(part))
+		return err
+	})
+	return list, err
+}
+
+// RevokePassword ends an application password, by its device or ID.
+func (h *Hub) RevokePassword(ctx context.Context, operator string, a ident.Address, device string) error {
+	return h.atMailbox(ctx, a, func(t *tx) error {
+		t.note(audit.Entry{Actor: operator, Act: "revoke-password", Object: device})
+		return account.Revoke(t, t.Scope, device)
+	})
+}
+
+// A Description is what an operator may know of a mailbox: no content.
+type Description struct {
+	BAL      directory.BAL
+	Space    patient.Space // of a patient
+	Bytes    int64
+	Messages uint32
+	Devices  int
+	Trail    uint64 // entries
+}
+
+// Describe tells what an operator may know of a mailbox.
+func (h *Hub) Describe(ctx context.Context, a ident.Address) (d Description, err error) {
+	part, known, err := h.find(ctx, a)
+	if err != nil || !known {
+		return d, errors.Join(err, fmt.Errorf("hub: describe: %w", fault.NotFound))
+	}
+	err = h.view(ctx, part, func(r store.Reader) error {
+		s := h.scope(part)
+		var errs [5]error
+		d.BAL, _, errs[0] = directory.Load(r, s)
+		d.Space, _, errs[1] = patient.Load(r, s)
+		d.Bytes, d.Messages, errs[2] = mailbox.Usage(r)
+		passwords, err := account.Passwords(r, s)
+		d.Devices, errs[3] = len(passwords), err
+		head, err := audit.Head(r, s)
+		d.Trail, errs[4] = head.Count, err
+		return errors.Join(errs[:]...)
+	})
+	return d, err
+}
+
+// atMailbox performs an act in the partition of an address.
+func (h *Hub) atMailbox(ctx context.Context, a ident.Address, fn func(*tx) error) error {
+	part, known, err := h.find(ctx, a)
+	switch {
+	case err != nil:
+		return err
+	case !known:
+		return fmt.Errorf("hub: mailbox: %w", fault.NotFound)
+	}
+	return h.do(ctx, part, fn)
+}
+
+// unlock gives the key of a partition's owner.
+func (h *Hub) unlock(ctx context.Context, part store.Part) (key *keyring.Key, err error) {
+	if h.Sealed() {
+		return nil, fmt.Errorf("hub: unlock: %w", fault.Sealed)
+	}
+	secret, err := h.Erasure.Find(part)
+	if err != nil {
+		return nil, fmt.Errorf("hub: unlock: %w", err)
+	}
+	err = h.view(ctx, part, func(r store.Reader) error {
+		locked, err := owner.Locked(r)
+		if err != nil {
+			return err
+		}
+		key, err = h.Ring.Unlock(part, locked, secret)
+		return err
+	})
+	return key, err
+}

@@ -1,0 +1,187 @@
+// Package hub is the door: the only way to a record. Edges ask it for acts; for
+// each act it gathers the facts, asks policy, does the deed if the answer is
+// yes, and writes the trail, in one transaction on the partition concerned.
+//
+// There is one file per act, and the records meet here and nowhere else. What
+// is not here: parsing (message, document), sealing (vault, keyring), the layout
+// of keys (the records), replies to clients (the edges).
+//
+// A hub without the hub key is sealed: it takes mail in, and every act that
+// would open something is fault.Sealed.
+package hub
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"vaguemestre/internal/audit"
+	"vaguemestre/internal/blob"
+	"vaguemestre/internal/bus"
+	"vaguemestre/internal/fact"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/ident"
+	"vaguemestre/internal/limit"
+	"vaguemestre/internal/mailbox"
+	"vaguemestre/internal/store"
+	"vaguemestre/vault/keyring"
+)
+
+// Config is what a Hub is made of. Every field without a default is needed.
+type Config struct {
+	Store store.Store
+	Blobs blob.Store
+	Bus   bus.Bus
+
+	Index   *keyring.IndexKey
+	Ring    *keyring.Ring           // nil: the hub is sealed
+	Erasure *keyring.ErasureSecrets // nil with Ring
+	Escrow  *keyring.Cert           // reads every trail; its private half is offline
+
+	Domain        string // of the hub itself, for receipts and notices
+	PatientDomain string // of the patients' addresses
+	TestMode      bool   // accepts invented and test matricules
+	Limits        Limits
+
+	Now func() time.Time // default: time.Now
+	Log *slog.Logger     // default: discards
+}
+
+// Limits bound what people may do.
+type Limits struct {
+	Mail        int64 // bytes of a mail
+	PatientMail int64 // bytes of a mail with a patient among its recipients
+	Quota       int64 // bytes of a mailbox
+
+	RefusedPerHour, RefusedPerDay int // recipients, before a sender is slowed down…
+	RefusedShare                  int // …if they are this percentage of all or more
+
+	LoginFailures int // per account and per address, in a quarter of an hour
+
+	ListingCache int64 // bytes of opened listings kept in memory
+}
+
+// DefaultLimits are those of a hub whose configuration names none.
+var DefaultLimits = Limits{
+	Mail:           50 << 20,
+	PatientMail:    25 << 20,
+	Quota:          4 << 30,
+	RefusedPerHour: 20,
+	RefusedPerDay:  100,
+	RefusedShare:   20,
+	LoginFailures:  20,
+	ListingCache:   32 << 20,
+}
+
+// A Hub is the door. Its methods may be called from many goroutines.
+type Hub struct {
+	Config
+	certs  *certs
+	trails *trails
+	books  *books
+	cache  *mailbox.Cache
+
+	rcptHour, rcptDay, refusedHour, refusedDay *limit.Window
+	loginFailures                              *limit.Window
+
+	background sync.WaitGroup
+}
+
+// hubPart is the partition of what concerns the hub as a whole.
+const hubPart store.Part = "hub"
+
+// New returns a Hub. It starts nothing.
+func New(c Config) (*Hub, error) {
+	if c.Store == nil || c.Blobs == nil || c.Bus == nil || c.Index == nil || c.Domain == "" || c.PatientDomain == "" {
+		return nil, fmt.Errorf("hub: configuration is incomplete: %w", fault.Invalid)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Limits == (Limits{}) {
+		c.Limits = DefaultLimits
+	}
+	const senders, accounts = 100_000, 200_000
+	return &Hub{
+		Config: c,
+		certs:  newCerts(),
+		trails: newTrails(),
+		books:  newBooks(),
+		cache:  mailbox.NewCache(c.Limits.ListingCache),
+
+		rcptHour:      limit.NewWindow(time.Hour, senders),
+		rcptDay:       limit.NewWindow(24*time.Hour, senders),
+		refusedHour:   limit.NewWindow(time.Hour, senders),
+		refusedDay:    limit.NewWindow(24*time.Hour, senders),
+		loginFailures: limit.NewWindow(15*time.Minute, accounts),
+	}, nil
+}
+
+// Sealed reports whether the hub key is absent.
+func (h *Hub) Sealed() bool { return h.Ring == nil }
+
+// Wait returns when the work that acts have left behind is done. Call it before
+// closing the engines.
+func (h *Hub) Wait() { h.background.Wait() }
+
+func (h *Hub) scope(part store.Part) fact.Scope { return fact.Scope{Key: h.Index, Part: part} }
+
+// isPatient reports whether an address is one of a patient, existing or not.
+func (h *Hub) isPatient(a ident.Address) bool { return a.Domain() == h.PatientDomain }
+
+// A tx is one act in progress on one partition: its writes, and what the trail
+// will say of it.
+type tx struct {
+	store.Writer
+	fact.Scope
+	now   time.Time
+	trail []audit.Entry
+}
+
+// note adds an entry to the trail of the act.
+func (t *tx) note(e audit.Entry) {
+	e.Time = t.now
+	t.trail = append(t.trail, e)
+}
+
+// do performs one act on a partition: fn gathers facts, decides and writes, and
+// notes what it did; everything is applied with its trail, or nothing is. Those
+// who watch the partition are woken. fn may run again.
+func (h *Hub) do(ctx context.Context, part store.Part, fn func(*tx) error) error {
+	if err := h.commit(ctx, part, fn); err != nil {
+		return err
+	}
+	if err := h.Bus.Publish(ctx, part); err != nil {
+		h.Log.Warn("hint not published", "err", err)
+	}
+	return nil
+}
+
+// commit does as do, and wakes nobody: for what changes nothing that anybody
+// sees. It is the only caller of store.Update in this package.
+func (h *Hub) commit(ctx context.Context, part store.Part, fn func(*tx) error) error {
+	return h.Store.Update(ctx, part, func(w store.Writer) error {
+		t := &tx{Writer: w, Scope: h.scope(part), now: h.Now().UTC()}
+		if err := fn(t); err != nil {
+			return err
+		}
+		if len(t.trail) == 0 {
+			return nil
+		}
+		key, err := h.trailKey(w, part, t.now)
+		if err != nil {
+			return err
+		}
+		return audit.Append(w, t.Scope, key.Key, t.trail...)
+	})
+}
+
+// view reads a partition.
+func (h *Hub) view(ctx context.Context, part store.Part, fn func(store.Reader) error) error {
+	return h.Store.View(ctx, part, fn)
+}

@@ -1,0 +1,169 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"vaguemestre/internal/account"
+	"vaguemestre/internal/audit"
+	"vaguemestre/internal/directory"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/ident"
+	"vaguemestre/internal/patient"
+	"vaguemestre/internal/store"
+	"vaguemestre/policy"
+	"vaguemestre/vault"
+)
+
+// Login checks an application password and begins a session. Whatever is wrong
+// with the attempt, the error is fault.Unauthenticated, after the same work;
+// too many failures are fault.Throttled.
+func (h *Hub) Login(ctx context.Context, at Attempt, password string) (Actor, error) {
+	secrets, err := h.Secrets(ctx, at)
+	if err != nil {
+		return Actor{}, err
+	}
+	id, ok := secrets.Match(password)
+	if !ok {
+		return Actor{}, h.LoginFailed(ctx, at)
+	}
+	return h.LoginProved(ctx, at, id)
+}
+
+// Secrets returns what a SCRAM exchange needs. It never says that an account
+// does not exist: such a login gets secrets that nothing matches.
+func (h *Hub) Secrets(ctx context.Context, at Attempt) (account.Secrets, error) {
+	if err := h.throttleLogin(at, 0); err != nil {
+		return account.Secrets{}, err
+	}
+	a, part, err := h.lookup(ctx, at.Login)
+	if err != nil {
+		return account.Secrets{}, err
+	}
+	var s account.Secrets
+	err = h.view(ctx, part, func(r store.Reader) error {
+		s, err = account.Load(r, h.scope(part))
+		return err
+	})
+	if err == nil && len(s.Salt) == 0 {
+		s = account.Fake(h.Index, loginName(a, at.Login))
+	}
+	return s, err
+}
+
+func loginName(a ident.Address, login string) string {
+	if a.IsZero() {
+		return strings.ToLower(login)
+	}
+	return a.Canonical()
+}
+
+// lookup finds the partition of an address. One that leads nowhere gives a
+// partition that is empty, so that both cost the same.
+func (h *Hub) lookup(ctx context.Context, login string) (a ident.Address, part store.Part, err error) {
+	a, err = ident.ParseAddress(login)
+	if err != nil {
+		a = ident.Address{}
+	}
+	part, known, err := h.find(ctx, a)
+	if err == nil && !known {
+		part = "nobody"
+	}
+	return a, part, err
+}
+
+// find follows the index from an address to its partition.
+func (h *Hub) find(ctx context.Context, a ident.Address) (part store.Part, known bool, err error) {
+	index := directory.IndexPart(h.Index, a)
+	err = h.view(ctx, index, func(r store.Reader) error {
+		part, known, err = directory.Find(r, h.scope(index))
+		return err
+	})
+	return part, known, err
+}
+
+// LoginProved begins a session for whoever has proved to hold the password of
+// that ID.
+func (h *Hub) LoginProved(ctx context.Context, at Attempt, passwordID string) (Actor, error) {
+	addr, part, err := h.lookup(ctx, at.Login)
+	if err != nil {
+		return Actor{}, err
+	}
+	var a Actor
+	err = h.do(ctx, part, func(t *tx) error {
+		device, err := account.Device(t, t.Scope, passwordID)
+		if err != nil {
+			return err
+		}
+		bal, ok, err := directory.Load(t, t.Scope)
+		if err != nil || !ok {
+			return errors.Join(err, fault.NotFound)
+		}
+		a = actorOf(addr, part, bal)
+		a.Device, a.Session = device, vault.NewID()[:12]
+		req := policy.Request{Act: policy.Login, Actor: a.policy(), Now: t.now}
+		if bal.Kind == directory.OfPatient {
+			sp, _, err := patient.Load(t, t.Scope)
+			if err != nil {
+				return err
+			}
+			req.Space = policy.Space{Owner: string(part), State: sp.State}
+		}
+		d := policy.Decide(req)
+		if !d.Allow {
+			return refuse(d)
+		}
+		t.note(decided(a.entry(policy.Login, at.Protocol), d))
+		return nil
+	})
+	if err != nil {
+		if k := fault.Of(err); k == fault.NotFound || k == fault.Denied {
+			return Actor{}, h.LoginFailed(ctx, at)
+		}
+		return Actor{}, fmt.Errorf("hub: login: %w", err)
+	}
+	h.loginFailures.Reset("account " + a.Address.Canonical())
+	return a, nil
+}
+
+func actorOf(addr ident.Address, part store.Part, b directory.BAL) Actor {
+	return Actor{Address: addr, Part: part, Role: b.Role(), Profession: b.Profession, Establishment: b.Establishment}
+}
+
+// policy gives the actor as policy sees it.
+func (a Actor) policy() policy.Actor {
+	return policy.Actor{Role: a.Role, Profession: a.Profession, ID: string(a.Part), Establishment: a.Establishment, Device: a.Device}
+}
+
+// LoginFailed counts a failure and writes it to the trail of the hub. It
+// returns the error of the attempt.
+func (h *Hub) LoginFailed(ctx context.Context, at Attempt) error {
+	throttled := h.throttleLogin(at, 1)
+	err := h.do(ctx, hubPart, func(t *tx) error {
+		who := h.Index.MAC("hub/login-failed", strings.ToLower(at.Login))
+		t.note(audit.Entry{Actor: at.Remote.String(), Act: policy.Login.String(),
+			Object: fmt.Sprintf("%s %x", at.Protocol, who[:8]), Refused: true})
+		return nil
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("hub: login: %w", err)
+	case throttled != nil:
+		return throttled
+	}
+	return fmt.Errorf("hub: login: %w", fault.Unauthenticated)
+}
+
+// throttleLogin counts n failures of an account and an address.
+func (h *Hub) throttleLogin(at Attempt, n int) error {
+	now := h.Now()
+	a, _ := ident.ParseAddress(at.Login)
+	account := h.loginFailures.Add("account "+loginName(a, at.Login), n, now)
+	remote := h.loginFailures.Add("remote "+at.Remote.String(), n, now)
+	if account > h.Limits.LoginFailures || remote > 5*h.Limits.LoginFailures {
+		return fmt.Errorf("hub: login: %w", fault.Throttled)
+	}
+	return nil
+}

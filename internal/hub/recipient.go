@@ -1,0 +1,233 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+
+	"vaguemestre/internal/conversation"
+	"vaguemestre/internal/directory"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/ident"
+	"vaguemestre/internal/mailbox"
+	"vaguemestre/internal/patient"
+	"vaguemestre/internal/store"
+	"vaguemestre/policy"
+	"vaguemestre/vault/keyring"
+)
+
+// refuse makes the error of a refusal. One that must be discreet is, to the one
+// refused, fault.NotFound and nothing more.
+func refuse(d policy.Decision) error {
+	if policy.Discreet(d.Rule) {
+		return &Refusal{Rule: d.Rule, Kind: fault.NotFound}
+	}
+	e := policy.Explain(d.Rule)
+	return &Refusal{Rule: d.Rule, FR: e.FR, EN: e.EN, Kind: fault.Denied}
+}
+
+// An addressee is where a mail is to go: an address and what is known of it
+// before its partition is read.
+type addressee struct {
+	Address ident.Address
+	Part    store.Part // an empty partition, if there is no such mailbox
+	Known   bool
+	Patient bool          // an address of the patient domain, existing or not
+	BAL     directory.BAL // of one that is known
+	Space   patient.Space // of a patient who is known
+	Cert    *keyring.Cert // of one that is known
+}
+
+// nowhere is a partition that nothing is ever written to: asking it costs what
+// asking an existing one does.
+const nowhere store.Part = "nobody"
+
+// resolve finds an addressee. The address of a patient must be a matricule.
+func (h *Hub) resolve(ctx context.Context, a ident.Address) (addressee, error) {
+	to := addressee{Address: a, Part: nowhere, Patient: h.isPatient(a)}
+	if to.Patient {
+		m, err := ident.ParseMatricule(a.Local())
+		if err == nil && m.Invented() && !h.TestMode {
+			err = fmt.Errorf("matricule of the invented range: %w", fault.Invalid)
+		}
+		if err != nil {
+			return to, fmt.Errorf("hub: recipient: %w", err)
+		}
+	}
+	part, known, err := h.find(ctx, a)
+	if err != nil {
+		return to, err
+	}
+	if known {
+		to.Part, to.Known = part, true
+	}
+	err = h.view(ctx, to.Part, func(r store.Reader) error {
+		to.BAL, _, err = directory.Load(r, h.scope(to.Part))
+		if err != nil || !to.Known {
+			return err
+		}
+		if to.Patient {
+			if to.Space, _, err = patient.Load(r, h.scope(to.Part)); err != nil {
+				return err
+			}
+		}
+		to.Cert, err = h.cert(r, to.Part)
+		return err
+	})
+	return to, err
+}
+
+// mailbox gives an addressee as policy sees it.
+func (to addressee) mailbox() policy.Mailbox {
+	m := policy.Mailbox{Owner: string(to.Part), Establishment: to.BAL.Establishment}
+	switch {
+	case to.Patient:
+		m.Role = policy.Patient
+	case to.Known:
+		m.Role = to.BAL.Role()
+	}
+	return m
+}
+
+// CheckSender reports whether an actor may write as from: its own address.
+func (h *Hub) CheckSender(ctx context.Context, a Actor, from ident.Address) error {
+	if from != a.Address {
+		return refuse(policy.Decide(policy.Request{Act: policy.SendMail, Actor: a.policy(), Mailbox: policy.Mailbox{Role: policy.Professional}}))
+	}
+	return nil
+}
+
+// CheckRecipient reports whether an actor may write to an address now. It
+// refuses with the same error, after the same work, an address that does not
+// exist and a space that does not receive; the true reason goes into the
+// actor's own trail. fault.Invalid says that the address cannot exist.
+func (h *Hub) CheckRecipient(ctx context.Context, a Actor, address ident.Address) error {
+	if err := h.throttleSender(a, 0, 0); err != nil {
+		return err
+	}
+	to, err := h.resolve(ctx, address)
+	if err != nil {
+		return err
+	}
+	d, err := h.mayWrite(ctx, a, to)
+	if err != nil {
+		return err
+	}
+	if d.Allow {
+		_ = h.throttleSender(a, 1, 0)
+		return h.room(ctx, a, to)
+	}
+	if policy.Discreet(d.Rule) {
+		_ = h.throttleSender(a, 1, 1)
+	}
+	err = h.do(ctx, a.Part, func(t *tx) error {
+		t.note(decided(a.entry(policy.SendMail, address.Canonical()), d))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return refuse(d)
+}
+
+// mayWrite decides, without effect, whether a may write to an addressee. Facts
+// about the exchange are in the patient's partition, whoever writes.
+func (h *Hub) mayWrite(ctx context.Context, a Actor, to addressee) (d policy.Decision, err error) {
+	space := to.Part
+	if a.Role == policy.Patient {
+		space = a.Part
+	}
+	err = h.view(ctx, space, func(r store.Reader) error {
+		req, err := h.sendFacts(r, a, to)
+		d = policy.Decide(req)
+		return err
+	})
+	return d, err
+}
+
+// sendFacts gathers what policy needs to know of a mail from a to an addressee,
+// in a transaction on the partition of the patient among them, or on the
+// addressee's if there is none.
+func (h *Hub) sendFacts(r store.Reader, a Actor, to addressee) (policy.Request, error) {
+	req := policy.Request{
+		Act: policy.SendMail, Actor: a.policy(), Now: h.Now(), SenderIsActor: true,
+		Mailbox: to.mailbox(),
+	}
+	if !to.Patient && a.Role != policy.Patient {
+		return req, nil
+	}
+	part, other := to.Part, a.Address
+	if a.Role == policy.Patient {
+		part, other = a.Part, to.Address
+	}
+	s := h.scope(part)
+	sp, _, err := patient.Load(r, s)
+	if err != nil {
+		return req, err
+	}
+	req.Space = policy.Space{Owner: string(part), State: sp.State}
+	if req.Relation.Blocked, err = patient.Blocked(r, s, other); err != nil {
+		return req, err
+	}
+	if a.Role == policy.Patient {
+		req.Thread, err = answerThread(r, h, part, to.Address)
+		return req, err
+	}
+	t, ok, err := conversation.With(r, s, a.Address)
+	req.Thread = policy.Thread{Exists: ok, Open: t.Open, OpenedByActor: ok}
+	return req, err
+}
+
+// answerThread tells whether a patient may write to an address: an exchange is
+// open that has it among its contacts.
+func answerThread(r store.Reader, h *Hub, part store.Part, contact ident.Address) (policy.Thread, error) {
+	s := h.scope(part)
+	var th policy.Thread
+	threads, err := conversation.Reaching(r, s, contact)
+	if err != nil {
+		return th, err
+	}
+	for _, t := range threads {
+		th.Exists = true
+		th.Open = th.Open || t.Open
+	}
+	if th.Exists {
+		return th, nil
+	}
+	// One who wrote, but asked for answers elsewhere, takes none.
+	t, ok, err := conversation.With(r, s, contact)
+	return policy.Thread{Exists: ok, Open: t.Open, Elsewhere: ok}, err
+}
+
+// room reports whether an addressee's mailbox is full. Only somebody who
+// already exchanges with that person learns that this is the reason.
+func (h *Hub) room(ctx context.Context, a Actor, to addressee) error {
+	return h.view(ctx, to.Part, func(r store.Reader) error {
+		used, _, err := mailbox.Usage(r)
+		if err != nil || used < h.Limits.Quota {
+			return err
+		}
+		if to.Patient {
+			if _, known, err := conversation.With(r, h.scope(to.Part), a.Address); err != nil || !known {
+				return fmt.Errorf("hub: recipient: %w", fault.Unavailable)
+			}
+		}
+		return fmt.Errorf("hub: recipient: %w", fault.Quota)
+	})
+}
+
+// throttleSender counts the recipients a sender named and those refused, and
+// is fault.Throttled for one who seems to try addresses out: many refused, and
+// a large share of all.
+func (h *Hub) throttleSender(a Actor, named, refused int) error {
+	now, key := h.Now(), string(a.Part)
+	allHour, allDay := h.rcptHour.Add(key, named, now), h.rcptDay.Add(key, named, now)
+	hour, day := h.refusedHour.Add(key, refused, now), h.refusedDay.Add(key, refused, now)
+	l := h.Limits
+	if hour > l.RefusedPerHour && hour*100 > allHour*l.RefusedShare || day > l.RefusedPerDay && day*100 > allDay*l.RefusedShare {
+		if refused > 0 {
+			h.Log.Warn("sender tries addresses out", "actor", a.Address, "refused_hour", hour, "refused_day", day)
+		}
+		return fmt.Errorf("hub: recipient: %w", fault.Throttled)
+	}
+	return nil
+}

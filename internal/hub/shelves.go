@@ -1,0 +1,226 @@
+package hub
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strings"
+	"time"
+
+	"vaguemestre/internal/cda"
+	"vaguemestre/internal/document"
+	"vaguemestre/internal/mailbox"
+	"vaguemestre/internal/message"
+	"vaguemestre/internal/store"
+	"vaguemestre/policy"
+	"vaguemestre/vault"
+)
+
+// shelfRoot is the folder under which the vault is shown.
+const shelfRoot = "Documents/"
+
+// shelve puts the documents that came since the last time on their shelves:
+// each becomes a mail from its author, dated and titled, with its readable text
+// and the original file. The file is the document's own object, so nothing is
+// stored twice. It happens when the owner looks, because only then can the hub
+// know what kind of document it is.
+func (m *Mailbox) shelve(ctx context.Context) error {
+	if m.actor.Role != policy.Patient {
+		return nil
+	}
+	for {
+		more, err := m.shelveSome(ctx)
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// shelfBatch bounds the documents that are opened at a time.
+const shelfBatch = 32
+
+func (m *Mailbox) shelveSome(ctx context.Context) (more bool, err error) {
+	var docs []vault.Document
+	var from, next uint64
+	part := m.actor.Part
+	err = m.view(ctx, func(r store.Reader) error {
+		docs = docs[:0]
+		if from, err = vault.Shelved(r); err != nil {
+			return err
+		}
+		if next, err = vault.Next(r); err != nil || next == from {
+			return err
+		}
+		for d, err := range vault.Documents(r, part, m.book.key, from) {
+			if err != nil {
+				return err
+			}
+			if docs = append(docs, d); len(docs) == shelfBatch {
+				next = d.Seq + 1
+				break
+			}
+		}
+		return nil
+	})
+	if err != nil || next == from {
+		return false, err
+	}
+	views := make([]*sealedMail, len(docs))
+	for i, d := range docs {
+		if d.Flags&(vault.HiddenFromPatient|vault.Deleted) != 0 {
+			continue
+		}
+		if views[i], err = m.viewOf(ctx, d); err != nil {
+			return false, err
+		}
+		if err := m.h.putBlobs(ctx, part, views[i].objects); err != nil {
+			return false, err
+		}
+	}
+	err = m.h.do(ctx, part, func(t *tx) error {
+		if now, err := vault.Shelved(t); err != nil || now != from {
+			return err // another session did it
+		}
+		for i, v := range views {
+			if v == nil {
+				continue
+			}
+			if err := m.putOnShelf(t, docs[i].Entry.Shelf, v); err != nil {
+				return err
+			}
+		}
+		vault.SetShelved(t, next)
+		return nil
+	})
+	return true, err
+}
+
+func (m *Mailbox) putOnShelf(t *tx, code string, v *sealedMail) error {
+	shelf, err := m.book.EnsureShelf(t.Writer, shelfRoot+shelfName(code))
+	if err != nil {
+		return err
+	}
+	v.keep(t)
+	for _, ref := range v.held {
+		if err := vault.Hold(t, ref); err != nil {
+			return err
+		}
+	}
+	_, _, err = m.book.File(t.Writer, shelf, v.filing)
+	return err
+}
+
+func shelfName(code string) string {
+	for _, s := range cda.Shelves() {
+		if s.Code == code {
+			return s.French
+		}
+	}
+	return "Autres documents"
+}
+
+// viewOf makes the mail that shows a document.
+func (m *Mailbox) viewOf(ctx context.Context, d vault.Document) (*sealedMail, error) {
+	e := d.Entry
+	files := []message.Attachment{{Name: fileName(e), Type: e.MediaType}}
+	refs := []vault.Ref{e.Object}
+	if e.Rendition != "" {
+		files = append(files, message.Attachment{Name: e.RenditionName, Type: "application/pdf"})
+		refs = append(refs, e.Rendition)
+	}
+	err := m.view(ctx, func(r store.Reader) (err error) {
+		for i := range files {
+			if files[i].Content, err = m.h.read(ctx, r, m.actor.Part, d.Session, refs[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("hub: document: %w", err)
+	}
+	raw, err := message.Compose(message.Draft{
+		From:        []message.Address{authorOf(e)},
+		Date:        dateOf(e),
+		MessageID:   e.EntryUUID + "@" + m.h.Domain,
+		Subject:     e.Title,
+		Text:        textOf(d, files[0]),
+		Attachments: files,
+	}, rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	mail, err := message.Parse(raw, message.Default)
+	if err != nil {
+		return nil, err
+	}
+	layout, skeleton, cuts := message.Split(mail, func(p *message.Part) bool { return p.Disposition == "attachment" })
+	if len(cuts) != len(files) {
+		return nil, fmt.Errorf("hub: a document's view has %d files, not %d", len(cuts), len(files))
+	}
+	v, err := newSealedMail(m.actor.Part, m.book.cert)
+	if err != nil {
+		return nil, err
+	}
+	v.held = refs
+	parts := make([]mailbox.PartRef, len(refs))
+	for i, ref := range refs {
+		parts[i] = mailbox.PartRef{Ref: string(ref), Key: d.Session.Key()}
+	}
+	return v, v.finish(mail, layout, skeleton, parts, e.Filed)
+}
+
+func authorOf(e vault.Entry) message.Address {
+	name := e.Author.Name
+	if e.Author.Organisation != "" && e.Author.Organisation != name {
+		name = strings.TrimSpace(name + " (" + e.Author.Organisation + ")")
+	}
+	local, host, _ := strings.Cut(e.Sender, "@")
+	return message.Address{Name: name, Mailbox: local, Host: host}
+}
+
+func dateOf(e vault.Entry) time.Time {
+	switch {
+	case !e.ServiceStart.IsZero():
+		return e.ServiceStart
+	case !e.Created.IsZero():
+		return e.Created
+	}
+	return e.Filed
+}
+
+// fileName gives a document that has no file name one by its type.
+func fileName(e vault.Entry) string {
+	if e.FileName != "" {
+		return e.FileName
+	}
+	extension := map[string]string{
+		"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png", "image/tiff": ".tif",
+		"text/plain": ".txt", "text/rtf": ".rtf", "application/rtf": ".rtf",
+		"text/xml": ".xml", "application/xslt+xml": ".xml",
+	}[e.MediaType]
+	return "document" + extension
+}
+
+// textOf writes the body of the mail that shows a document: what it is, what
+// is doubtful of it, and its text if it has one.
+func textOf(d vault.Document, file message.Attachment) string {
+	var b strings.Builder
+	if d.Flags&vault.ToVerify != 0 {
+		b.WriteString("Identité à vérifier : les informations d'identité de ce document ne concordent pas entièrement avec les vôtres.\n" +
+			"Identity to be verified: the identity in this document does not fully agree with yours.\n")
+		for _, r := range d.Entry.Doubts {
+			fmt.Fprintf(&b, "- %s / %s\n", document.Reason(r).French(), document.Reason(r).English())
+		}
+		b.WriteString("\n")
+	}
+	found, err := document.Find(document.Input{Attachments: []document.Attachment{
+		{FileName: file.Name, MediaType: file.Type, Data: file.Content},
+	}}, document.Limits{})
+	if err == nil && len(found.Documents) == 1 && found.Documents[0].Text != "" {
+		b.WriteString(found.Documents[0].Text)
+		return b.String()
+	}
+	fmt.Fprintf(&b, "Le document est en pièce jointe : %s\nThe document is attached: %s\n", file.Name, file.Name)
+	return b.String()
+}

@@ -1,0 +1,170 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"vaguemestre/internal/blob"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/mailbox"
+	"vaguemestre/internal/store"
+	"vaguemestre/vault"
+)
+
+// orphanAge is how old a blob must be before nothing referring to it means that
+// nothing ever will: a filing writes its blobs first.
+const orphanAge = 24 * time.Hour
+
+// Sweep removes what time has made needless: marks of mails filed more than a
+// week ago, and blobs that a crash left without a reference. It needs the hub
+// key, because references are sealed; a sealed hub sweeps marks only.
+func (h *Hub) Sweep(ctx context.Context) error {
+	var errs []error
+	for part, err := range h.Store.Parts(ctx) {
+		if err != nil {
+			return err
+		}
+		errs = append(errs, h.sweepMarks(ctx, part))
+	}
+	if !h.Sealed() {
+		errs = append(errs, h.sweepOrphans(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (h *Hub) sweepMarks(ctx context.Context, part store.Part) error {
+	for done := false; !done; {
+		err := h.commit(ctx, part, func(t *tx) (err error) {
+			done, err = mailbox.Sweep(t.Writer, t.now)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Hub) sweepOrphans(ctx context.Context) error {
+	old := map[store.Part][]blob.ID{}
+	for info, err := range h.Blobs.All(ctx) {
+		if err != nil {
+			return err
+		}
+		if h.Now().Sub(info.Written) > orphanAge {
+			old[info.Part] = append(old[info.Part], info.ID)
+		}
+	}
+	waiting, err := h.waitingBlobs(ctx)
+	if err != nil {
+		return err
+	}
+	for part, ids := range old {
+		held, err := h.heldBlobs(ctx, part)
+		if err != nil {
+			if errors.Is(err, fault.NotFound) {
+				continue // erased, or not ours to judge
+			}
+			return err
+		}
+		for _, id := range ids {
+			if !held[id] && !waiting[id] {
+				if err := h.Blobs.Delete(ctx, part, id); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// waitingBlobs collects the blobs of answers that are on their way.
+func (h *Hub) waitingBlobs(ctx context.Context) (map[blob.ID]bool, error) {
+	waiting := map[blob.ID]bool{}
+	parts, err := h.hinted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range parts {
+		lines, err := h.lines(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range lines {
+			c, err := openCargo(l)
+			if err != nil {
+				return nil, err
+			}
+			for _, ref := range c.Blobs {
+				waiting[ref.BlobID()] = true
+			}
+		}
+	}
+	return waiting, nil
+}
+
+// heldBlobs collects every blob that a message or a document of an owner
+// refers to. Reading it all is the price of references that nobody else can
+// read.
+func (h *Hub) heldBlobs(ctx context.Context, part store.Part) (map[blob.ID]bool, error) {
+	b, err := h.take(ctx, part)
+	if err != nil {
+		return nil, err
+	}
+	defer h.give(part, b)
+	held := map[blob.ID]bool{}
+	hold := func(ref vault.Ref) {
+		if ref != "" && !ref.Inline() {
+			held[ref.BlobID()] = true
+		}
+	}
+	err = h.view(ctx, part, func(r store.Reader) error {
+		folders, err := b.Folders(r)
+		if err != nil {
+			return err
+		}
+		for _, f := range folders {
+			if f.NoSelect {
+				continue
+			}
+			for named, err := range b.IDs(r, f.ID) {
+				if err != nil {
+					return err
+				}
+				item, _, _, err := b.Item(r, f.ID, named.UID)
+				if err != nil {
+					return err
+				}
+				for _, ref := range item.Refs() {
+					hold(vault.Ref(ref))
+				}
+			}
+		}
+		for d, err := range vault.Documents(r, part, b.key, 1) {
+			if err != nil {
+				return err
+			}
+			hold(d.Entry.Object)
+			hold(d.Entry.Rendition)
+		}
+		return nil
+	})
+	return held, err
+}
+
+// deleteBlobs deletes every blob of a partition.
+func (h *Hub) deleteBlobs(ctx context.Context, part store.Part) error {
+	for info, err := range h.Blobs.All(ctx) {
+		if err != nil {
+			return err
+		}
+		if info.Part != part {
+			continue
+		}
+		if err := h.Blobs.Delete(ctx, part, info.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"vaguemestre/internal/audit"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/owner"
+	"vaguemestre/internal/store"
+	"vaguemestre/policy"
+	"vaguemestre/vault/keyring"
+)
+
+// entry begins a trail entry with who acts.
+func (a Actor) entry(act policy.Act, object string) audit.Entry {
+	return audit.Entry{
+		Actor: a.Address.Canonical(), Role: a.Role.String(), Device: a.Device, Session: a.Session,
+		Act: act.String(), Object: object,
+	}
+}
+
+// decided completes an entry with the decision.
+func decided(e audit.Entry, d policy.Decision) audit.Entry {
+	e.Rule, e.Refused = d.Rule, !d.Allow
+	return e
+}
+
+// trailKeyLife is how long one key seals a trail's entries: it bounds what the
+// memory of a process can tell of what it wrote.
+const trailKeyLife = 15 * time.Minute
+
+const maxTrailKeys = 4096
+
+type trailKey struct {
+	*audit.Key
+	until time.Time
+}
+
+// trails remembers the keys that this process seals trails with.
+type trails struct {
+	mu   sync.Mutex
+	keys map[store.Part]*trailKey
+}
+
+func newTrails() *trails { return &trails{keys: map[store.Part]*trailKey{}} }
+
+// trailKey returns the key that seals entries of a partition's trail, making
+// one at need. Its readers are the owner, if the partition has one, and the
+// escrow.
+func (h *Hub) trailKey(r store.Reader, part store.Part, now time.Time) (*trailKey, error) {
+	h.trails.mu.Lock()
+	k := h.trails.keys[part]
+	h.trails.mu.Unlock()
+	if k != nil && now.Before(k.until) {
+		return k, nil
+	}
+	var readers []*keyring.Cert
+	switch cert, err := h.cert(r, part); {
+	case err == nil:
+		readers = append(readers, cert)
+	case !errors.Is(err, fault.NotFound):
+		return nil, err
+	}
+	if h.Escrow != nil {
+		readers = append(readers, h.Escrow)
+	}
+	made, err := audit.NewKey(readers...)
+	if err != nil {
+		return nil, err
+	}
+	k = &trailKey{made, now.Add(trailKeyLife)}
+	h.trails.mu.Lock()
+	defer h.trails.mu.Unlock()
+	if len(h.trails.keys) >= maxTrailKeys {
+		for p, old := range h.trails.keys { // any of them: a new one costs little
+			if now.After(old.until) || len(h.trails.keys) >= maxTrailKeys {
+				delete(h.trails.keys, p)
+			}
+		}
+	}
+	h.trails.keys[part] = k
+	return k, nil
+}
+
+// Trail opens the trail of the actor's own space, oldest first.
+func (h *Hub) Trail(ctx context.Context, a Actor) iter.Seq2[audit.Entry, error] {
+	return func(yield func(audit.Entry, error) bool) {
+		key, err := h.unlock(ctx, a.Part)
+		if err != nil {
+			yield(audit.Entry{}, err)
+			return
+		}
+		err = h.view(ctx, a.Part, func(r store.Reader) error {
+			for e, err := range audit.Entries(r, a.Part, key, 0) {
+				if err != nil || !yield(e, nil) {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			yield(audit.Entry{}, err)
+		}
+	}
+}
+
+// VerifyTrail walks the chain of one partition and returns the number of its
+// entries. A break is fault.Corrupt.
+func (h *Hub) VerifyTrail(ctx context.Context, part store.Part, since ...audit.Mark) (entries uint64, err error) {
+	err = h.view(ctx, part, func(r store.Reader) error {
+		entries, err = audit.Verify(r, h.scope(part), since...)
+		return err
+	})
+	return entries, err
+}
+
+// certs remembers the certificates that this process has parsed.
+type certs struct {
+	mu     sync.Mutex
+	parsed map[store.Part]*keyring.Cert
+}
+
+func newCerts() *certs { return &certs{parsed: map[store.Part]*keyring.Cert{}} }
+
+const maxCerts = 4096
+
+// cert returns the certificate of a partition's owner, fault.NotFound if it
+// has none.
+func (h *Hub) cert(r store.Reader, part store.Part) (*keyring.Cert, error) {
+	raw, err := owner.Cert(r)
+	if err != nil {
+		return nil, err
+	}
+	h.certs.mu.Lock()
+	c := h.certs.parsed[part]
+	h.certs.mu.Unlock()
+	if c != nil && string(c.Marshal()) == string(raw) {
+		return c, nil
+	}
+	if c, err = keyring.ParseCert(raw); err != nil {
+		return nil, fmt.Errorf("hub: certificate: %w", err)
+	}
+	h.certs.mu.Lock()
+	defer h.certs.mu.Unlock()
+	if len(h.certs.parsed) >= maxCerts {
+		clear(h.certs.parsed)
+	}
+	h.certs.parsed[part] = c
+	return c, nil
+}

@@ -1,0 +1,48 @@
+// Package owner is the record of the keys of whoever owns a partition: the
+// certificate that everybody files with, and the private half, locked under the
+// hub key and the owner's erasure secret.
+//
+// Its keys begin with "key/":
+//
+//	key/cert     the certificate
+//	key/locked   the private half, locked
+package owner
+
+import (
+	"fmt"
+
+	"vaguemestre/internal/fact"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/store"
+	"vaguemestre/vault/keyring"
+)
+
+// Keep writes the keys of a new owner.
+func Keep(w store.Writer, cert *keyring.Cert, locked []byte) {
+	w.Put("key/cert", cert.Marshal())
+	w.Put("key/locked", locked)
+}
+
+// Cert reads the certificate, as bytes: parsing one costs more than reading it,
+// so the door remembers those it has parsed. A partition without an owner is
+// fault.NotFound.
+func Cert(r store.Reader) ([]byte, error) { return get(r, "key/cert") }
+
+// Locked reads the private half. A partition without an owner is
+// fault.NotFound.
+func Locked(r store.Reader) ([]byte, error) { return get(r, "key/locked") }
+
+func get(r store.Reader, key string) ([]byte, error) {
+	b, err := r.Get(key)
+	if err == nil && b == nil {
+		err = fmt.Errorf("owner: %w", fault.NotFound)
+	}
+	return b, err
+}
+
+// Relock replaces the private half by the same one, locked under a newer hub
+// key.
+func Relock(w store.Writer, locked []byte) { w.Put("key/locked", locked) }
+
+// Erase removes the keys.
+func Erase(w store.Writer) error { return fact.Erase(w, "key/") }
