@@ -65,7 +65,11 @@ func Parse(data []byte, lim Limits) (*Document, error) {
 	if doc == nil {
 		return nil, fmt.Errorf("cda: parse: no ClinicalDocument: %w", fault.Invalid)
 	}
-	d := &Document{Metadata: readHeader(doc), SelfPresenting: styled, max: lim.Text}
+	header, err := readHeader(doc)
+	if err != nil {
+		return nil, fmt.Errorf("cda: parse: %w", err)
+	}
+	d := &Document{Metadata: header, SelfPresenting: styled, max: lim.Text}
 	for _, c := range doc.All("component") {
 		if text := c.Path("nonXMLBody", "text"); text != nil && d.Level == 0 {
 			d.Level, d.Embedded = 1, readEmbedded(text)

@@ -150,6 +150,8 @@ func TestParseRefuses(t *testing.T) {
 		{"a document within something else", `<a><ClinicalDocument/></a>`, fault.Invalid},
 		{"an external entity", `<!DOCTYPE ClinicalDocument [<!ENTITY x SYSTEM "file:///etc/passwd">]><ClinicalDocument><title>&x;</title></ClinicalDocument>`, fault.Invalid},
 		{"a section too deep", `<ClinicalDocument>` + strings.Repeat("<component><section>", 150), fault.TooLarge},
+		{"more patients than anybody could check", `<ClinicalDocument><recordTarget><patientRole>` + strings.Repeat(`<id extension="1"/>`, 65) +
+			`</patientRole></recordTarget></ClinicalDocument>`, fault.TooLarge},
 		{"no XML at all", "%PDF-1.4", fault.Invalid},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

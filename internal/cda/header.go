@@ -1,11 +1,13 @@
 package cda
 
 import (
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
 	"vaguemestre/internal/cda/xmltree"
+	"vaguemestre/internal/fault"
 )
 
 // Metadata is what the header says of a document. A field that the header does
@@ -111,7 +113,11 @@ type Organisation struct {
 	Name string
 }
 
-func readHeader(doc *xmltree.Node) Metadata {
+// most bounds what a header may repeat. A header that names more patients is
+// refused, since none of them may be overlooked; the rest is cut.
+const most = 64
+
+func readHeader(doc *xmltree.Node) (Metadata, error) {
 	m := Metadata{
 		ID:            id(doc.Child("id")),
 		SetID:         id(doc.Child("setId")),
@@ -124,18 +130,18 @@ func readHeader(doc *xmltree.Node) Metadata {
 		Authenticator: person(doc.Child("legalAuthenticator"), "assignedEntity"),
 		Facility:      code(doc.Path("componentOf", "encompassingEncounter", "location", "healthCareFacility", "code")),
 	}
-	for _, c := range doc.All("confidentialityCode") {
+	for _, c := range first(doc.All("confidentialityCode")) {
 		if v := code(c); v.Code != "" {
 			m.Confidentiality = append(m.Confidentiality, v)
 		}
 	}
-	for _, a := range doc.All("author") {
+	for _, a := range first(doc.All("author")) {
 		m.Authors = append(m.Authors, person(a, "assignedAuthor"))
 	}
 	m.readPatients(doc)
 	m.readService(doc)
-	for _, r := range doc.All("relatedDocument") {
-		for _, p := range r.Path("parentDocument").All("id") {
+	for _, r := range first(doc.All("relatedDocument")) {
+		for _, p := range first(r.Path("parentDocument").All("id")) {
 			switch v := id(p); {
 			case v.Root == "":
 			case r.Attr("typeCode") == "RPLC":
@@ -145,8 +151,13 @@ func readHeader(doc *xmltree.Node) Metadata {
 			}
 		}
 	}
-	return m
+	if len(m.Patients) > most {
+		return Metadata{}, fmt.Errorf("over %d patient identifiers: %w", most, fault.TooLarge)
+	}
+	return m, nil
 }
+
+func first(n []*xmltree.Node) []*xmltree.Node { return n[:min(len(n), most)] }
 
 func (m *Metadata) readPatients(doc *xmltree.Node) {
 	for i, t := range doc.All("recordTarget") {

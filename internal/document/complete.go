@@ -122,8 +122,8 @@ func (f *finder) readable(d *Document) string {
 		said = toText(d.Files[0].Data, f.lim.Text)
 	case d.MediaType == rtf.mediaType():
 		said = rtfText(d.Files[0].Data, f.lim.Text)
-	case d.embedded != nil && d.embedded.MediaType == text.mediaType():
-		if data, err := d.embedded.Bytes(); err == nil {
+	case d.Embedded != nil && d.Embedded.MediaType == text.mediaType():
+		if data, err := d.Embedded.Bytes(); err == nil {
 			said = toText(data, f.lim.Text)
 		}
 	}

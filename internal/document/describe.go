@@ -16,7 +16,7 @@ const (
 
 // read fills d from a CDA header.
 func (d *Document) read(c *cda.Document) {
-	d.MediaType, d.Level, d.embedded = cda.MediaType, max(c.Level, 1), c.Embedded
+	d.MediaType, d.Level, d.Embedded = cda.MediaType, max(c.Level, 1), c.Embedded
 	if c.SelfPresenting {
 		d.MediaType = cda.MediaTypeSelfPresenting
 	}

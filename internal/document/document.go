@@ -105,11 +105,11 @@ type Document struct {
 	Replaces        []string     // unique ids or entry ids of what it replaces
 	Appends         []string
 
-	Text    string // readable, for the body of a mail
-	Defects []string
+	Text     string        // readable, for the body of a mail
+	Embedded *cda.Embedded // the file within a level 1 CDA, or nil
+	Defects  []string
 
-	named      bool // Title is a file name so far
-	embedded   *cda.Embedded
+	named      bool     // Title is a file name so far
 	entryID    string   // in the metadata of its package
 	transforms []string // entries of which it is another form
 }

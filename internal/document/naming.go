@@ -38,7 +38,7 @@ var typesByLabel = sync.OnceValue(func() map[string]cda.Type {
 // what stands before name, first name and number.
 func parseName(s string) name {
 	m := conventional.FindStringSubmatch(strings.TrimSuffix(s, path.Ext(s)))
-	if m == nil {
+	if m == nil || len(s) > 512 {
 		return name{}
 	}
 	date, err := time.Parse("20060102", m[1])
@@ -88,6 +88,7 @@ func fold(s string) string {
 // line makes a text fit to be shown on one line: no controls, no marks that
 // override direction, 250 characters at most.
 func line(s string) string {
+	s = strings.ToValidUTF8(s[:min(len(s), 4096)], "")
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\t' || r == '\n' || r == '\r':

@@ -73,10 +73,10 @@ func (d *Document) beside() bool { return d.Files[0].Path == "" && d.UniqueID ==
 
 // isWithin reports whether d is the file within the CDA c.
 func (d *Document) isWithin(c *Document) bool {
-	if c.embedded == nil || c.embedded.MediaType != d.MediaType || len(c.Files[0].Data) < len(d.Files[0].Data) {
+	if c.Embedded == nil || c.Embedded.MediaType != d.MediaType || len(c.Files[0].Data) < len(d.Files[0].Data) {
 		return false
 	}
-	data, err := c.embedded.Bytes()
+	data, err := c.Embedded.Bytes()
 	return err == nil && bytes.Equal(data, d.Files[0].Data)
 }
 

@@ -64,7 +64,7 @@ func unpack(data []byte, lim Limits) (files []*file, defects []string, err error
 			defects = append(defects, "an entry name has backslashes")
 		}
 		content, err := unpackOne(z, min(lim.Entry, lim.Total-total), lim.Ratio)
-		switch {
+		switch total += int(z.UncompressedSize64); { // what was allocated, whatever came of it
 		case errors.Is(err, fault.TooLarge):
 			return nil, nil, err
 		case errors.Is(err, errEncrypted):
@@ -74,7 +74,6 @@ func unpack(data []byte, lim Limits) (files []*file, defects []string, err error
 			defects = append(defects, "an entry is damaged and was left out")
 			continue
 		}
-		total += len(content)
 		files = append(files, &file{name: name, data: content, metadata: isMetadataName(name)})
 	}
 	findMetadata(files)

@@ -5,9 +5,10 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
-	"io"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -160,10 +161,10 @@ func TestReadRefuses(t *testing.T) {
 		lim  Limits
 		want fault.Kind
 	}{
-		{"a bomb of 199 KB that holds 200 MB", bomb(t), Limits{}, fault.TooLarge},
+		{"a bomb of 199 KB that holds 200 MB", bomb(t, 200<<20), Limits{}, fault.TooLarge},
 		{"an entry too large", makeZip(t, item{name: "a", data: zeros(1<<20 + 1)}), small, fault.TooLarge},
 		{"entries too large together", makeZip(t, item{name: "a", data: zeros(1 << 20)}, item{name: "b", data: zeros(1 << 20)}, item{name: "c", data: zeros(1 << 20)}, item{name: "d", data: "x"}), small, fault.TooLarge},
-		{"a ratio no document has", makeZip(t, item{name: "a", data: zeros(30 << 20)}), Limits{}, fault.TooLarge},
+		{"a ratio no document has", makeZip(t, item{name: "a", data: zeros(2 << 20)}), Limits{}, fault.TooLarge},
 		{"too many entries", makeZip(t, many...), small, fault.TooLarge},
 		{"a zip too large", make([]byte, 101), Limits{Size: 100}, fault.TooLarge},
 		{"a name that climbs out", makeZip(t, item{name: "IHE_XDM/../../etc/passwd", data: "x"}), Limits{}, fault.Invalid},
@@ -190,38 +191,65 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
-// bomb returns 200 MB of zeros, packed.
-func bomb(t testing.TB) []byte {
+// bomb returns 200 MB of zeros in 199 KB, in an entry that declares some size.
+// A megabyte is packed once and repeated: it refers to nothing before it.
+func bomb(t testing.TB, declared uint64) []byte {
 	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestSpeed) })
-	w, err := z.Create("IHE_XDM/SUBSET01/DOC00001.XML")
+	const megabytes = 200
+	block := make([]byte, 1<<20)
+	var packed bytes.Buffer
+	fw, err := flate.NewWriter(&packed, flate.BestCompression)
 	if err != nil {
 		t.Fatal(err)
 	}
-	block := make([]byte, 1<<20)
-	for range 200 {
-		if _, err := w.Write(block); err != nil {
-			t.Fatal(err)
-		}
+	if _, err := fw.Write(block); err != nil {
+		t.Fatal(err)
 	}
-	if err := z.Close(); err != nil {
+	if err := fw.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	body := append(bytes.Repeat(packed.Bytes(), megabytes), 3, 0) // and an empty last block
+	var sum uint32
+	for range megabytes {
+		sum = crc32.Update(sum, crc32.IEEETable, block)
+	}
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	w, err := z.CreateRaw(&zip.FileHeader{Name: "IHE_XDM/SUBSET01/DOC00001.XML", Method: zip.Deflate,
+		CRC32: sum, CompressedSize64: uint64(len(body)), UncompressedSize64: declared})
+	if err == nil {
+		_, err = w.Write(body)
+	}
+	if err := errors.Join(err, z.Close()); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
 }
 
 func TestABombCostsNoMoreThanItself(t *testing.T) {
-	data := bomb(t)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	if _, err := Read(data, Limits{}); fault.Of(err) != fault.TooLarge {
-		t.Errorf("Read: %v, want TooLarge", err)
-	}
-	runtime.ReadMemStats(&after)
-	if got := after.TotalAlloc - before.TotalAlloc; got > 2<<20 {
-		t.Errorf("%d KB allocated", got>>10)
+	for _, tt := range []struct {
+		name     string
+		declared uint64
+		want     fault.Kind
+		most     uint64 // bytes allocated
+	}{
+		{"one that says what it is", 200 << 20, fault.TooLarge, 1 << 20},
+		{"one that says it is small", 1000, "", 1 << 20},
+		{"one that says it is as large as may be", 1 << 20, "", 4 << 20},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			data := bomb(t, tt.declared)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			p, err := Read(data, Limits{})
+			runtime.ReadMemStats(&after)
+			if fault.Of(err) != tt.want || err == nil && len(p.Documents) > 0 {
+				t.Errorf("Read: %v, want %v and no document", err, tt.want)
+			}
+			if got := after.TotalAlloc - before.TotalAlloc; got > tt.most {
+				t.Errorf("%d KB allocated", got>>10)
+			}
+		})
 	}
 }
 
