@@ -43,6 +43,7 @@ type addressParser struct {
 	max     int
 	list    []Address
 	inGroup bool
+	literal string // marks known not to be closed
 }
 
 // next reads up to and with the next comma, colon or semicolon that separates
@@ -53,22 +54,15 @@ func (p *addressParser) next() bool {
 	for p.s != "" {
 		switch c := p.s[0]; c {
 		case '"':
-			text, rest := quoted(p.s)
-			phrase.WriteString(text)
-			p.s = rest
-			continue
+			p.take(&phrase, quoted)
 		case '(':
-			text, rest := commented(p.s)
-			comment.WriteString(text)
-			p.s = rest
-			continue
+			p.take(&comment, commented)
 		case '<':
 			text, rest := angled(p.s[1:])
 			if !hasAngle {
 				angle, hasAngle = text, true
 			}
 			p.s = rest
-			continue
 		case ',', ';':
 			p.s = p.s[1:]
 			p.add(phrase.String(), angle, comment.String(), hasAngle)
@@ -97,6 +91,22 @@ func (p *addressParser) next() bool {
 	return false
 }
 
+// take reads a quoted string or a comment into a builder. A mark that is not
+// closed is passed over, and so are all its like: they are looked for once, so
+// that many of them cost no more.
+func (p *addressParser) take(into *strings.Builder, read func(string) (text, rest string, ok bool)) {
+	mark := p.s[:1]
+	if !strings.Contains(p.literal, mark) {
+		if text, rest, ok := read(p.s); ok {
+			into.WriteString(text)
+			p.s = rest
+			return
+		}
+		p.literal += mark
+	}
+	p.s = p.s[1:]
+}
+
 // add appends the entry that was read, if it is one.
 func (p *addressParser) add(phrase, spec, comment string, hasAngle bool) {
 	name := phrase
@@ -121,25 +131,27 @@ func (p *addressParser) add(phrase, spec, comment string, hasAngle bool) {
 	})
 }
 
-// quoted reads the quoted string that s begins with.
-func quoted(s string) (text, rest string) {
+// quoted reads the quoted string that s begins with; ok is false if it does not
+// end.
+func quoted(s string) (text, rest string, ok bool) {
 	var b strings.Builder
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '"':
-			return b.String(), s[i+1:]
+			return b.String(), s[i+1:], true
 		case '\\':
 			if i++; i == len(s) {
-				return b.String(), ""
+				return "", "", false
 			}
 		}
 		b.WriteByte(s[i])
 	}
-	return b.String(), ""
+	return "", "", false
 }
 
-// commented reads the comment that s begins with, comments in it included.
-func commented(s string) (text, rest string) {
+// commented reads the comment that s begins with, comments in it included; ok
+// is false if it does not end.
+func commented(s string) (text, rest string, ok bool) {
 	var b strings.Builder
 	depth := 0
 	for i := 0; i < len(s); i++ {
@@ -150,16 +162,16 @@ func commented(s string) (text, rest string) {
 			}
 		case ')':
 			if depth--; depth == 0 {
-				return b.String(), s[i+1:]
+				return b.String(), s[i+1:], true
 			}
 		case '\\':
 			if i++; i == len(s) {
-				return b.String(), ""
+				return "", "", false
 			}
 		}
 		b.WriteByte(s[i])
 	}
-	return b.String(), ""
+	return "", "", false
 }
 
 // angled reads up to the ">" that closes an angle address, without its route
@@ -171,10 +183,12 @@ func angled(s string) (spec, rest string) {
 		case '>':
 			return withoutRoute(b.String()), s[1:]
 		case '"':
-			var text string
-			text, s = quoted(s)
-			b.WriteString(text)
-			continue
+			if text, rest, ok := quoted(s); ok {
+				b.WriteString(text)
+				s = rest
+				continue
+			}
+			return withoutRoute(b.String()), ""
 		default:
 			b.WriteByte(c)
 			s = s[1:]
@@ -244,16 +258,18 @@ func (h Header) messageID() string {
 
 const maxMessageIDs = 100 // of one mail
 
-// messageIDs reads message identifiers (RFC 5322 §3.6.4), also without the
-// brackets.
+// messageIDs reads message identifiers (RFC 5322 §3.6.4), each once. Words
+// without brackets count only where there are no brackets (§4.5.4).
 func messageIDs(s string) []string {
 	var ids []string
 	seen := map[string]bool{}
+	bare := !strings.Contains(s, "<")
 	for s != "" && len(ids) < maxMessageIDs {
 		var id string
 		s = strings.TrimLeft(s, " \t,>")
-		if strings.HasPrefix(s, "<") {
-			id, s, _ = strings.Cut(s[1:], ">")
+		if !bare {
+			_, s, _ = strings.Cut(s, "<")
+			id, s, _ = strings.Cut(s, ">")
 		} else if i := strings.IndexAny(s, " \t<,"); i >= 0 {
 			id, s = s[:i], s[i:]
 		} else {

@@ -99,8 +99,9 @@ func (d Draft) Fields() ([]HeaderField, error) {
 // Entity returns a as a part of a mail.
 func (a Attachment) Entity() Entity {
 	e := Entity{Type: "application/octet-stream", Encoding: "base64", Body: a.Content}
-	if t, _, err := mime.ParseMediaType(a.Type); err == nil && !strings.HasPrefix(t, "multipart/") && !strings.HasPrefix(t, "message/") {
-		e.Type = t
+	kind, sub, _ := strings.Cut(a.Type, "/")
+	if kind, sub = token(kind), token(sub); kind != "" && sub != "" && kind != "multipart" && kind != "message" {
+		e.Type = kind + "/" + sub
 	}
 	if name := cleanFileName(a.Name); name != "" {
 		e.Params = map[string]string{"name": name}
@@ -220,7 +221,7 @@ func (e Entity) head(random io.Reader) (gomessage.Header, error) {
 	h.SetContentType(e.Type, params)
 	for i := len(e.Header) - 1; i >= 0; i-- {
 		f := e.Header[i]
-		if c := colonOf([]byte(f.Name + ":")); c != len(f.Name) || strings.ContainsAny(f.Name, " \t") {
+		if c := colonOf([]byte(f.Name + ":")); c != len(f.Name) || c >= softLine || strings.ContainsAny(f.Name, " \t") {
 			return h, fmt.Errorf("field name: %w", fault.Invalid)
 		}
 		if !isASCII(f.Value) {

@@ -127,7 +127,8 @@ func cleanFileName(name string) string {
 		}
 		return r
 	}, decodeWords(name))
-	name = strings.Trim(path.Base("/"+name), " ./")
+	name = strings.Join(strings.Fields(path.Base("/"+name)), " ")
+	name = strings.Trim(name, " ./")
 	if len(name) > 255 {
 		ext := path.Ext(name)
 		if len(ext) > 16 {

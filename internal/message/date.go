@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Date returns the time of the Date field; false if it has none that can be
@@ -12,7 +13,7 @@ func (m *Mail) Date() (time.Time, bool) { return parseDate(m.header.Raw("Date"))
 
 var months = map[string]time.Month{
 	"jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
-	"fev": 2, "fév": 2, "avr": 4, "mai": 5, "aou": 8, "aoû": 8, "juin": 6, "juil": 7,
+	"fev": 2, "fév": 2, "avr": 4, "mai": 5, "juin": 6, "juil": 7, "aou": 8, "aoû": 8, "déc": 12,
 }
 
 // zones are those of RFC 5322 §4.3 and of Europe, in hours.
@@ -61,7 +62,7 @@ func monthOf(w string) time.Month {
 	if m, ok := months[w]; ok {
 		return m
 	}
-	return months[clip(w, 3)]
+	return months[string([]rune(w)[:min(3, utf8.RuneCountInString(w))])]
 }
 
 // fullYear reads a year of two or three digits as RFC 5322 §4.3 says.

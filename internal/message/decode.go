@@ -12,7 +12,7 @@ import (
 // p belongs to. It is lenient: in base64 it passes over what is no base64 and
 // does without padding; in quoted-printable it keeps what is no escape. An
 // unknown encoding is none. Above limit bytes it returns the first limit and
-// fault.TooLarge.
+// fault.TooLarge. The result may be a piece of raw.
 func (p *Part) Decoded(raw []byte, limit int64) ([]byte, error) {
 	body := raw[p.BodyStart:p.End]
 	var out []byte

@@ -75,7 +75,10 @@ func (e Envelope) AppendBinary(b []byte) ([]byte, error) {
 func ParseEnvelope(b []byte) (Envelope, error) {
 	r := newReader(b, envelopeVersion)
 	e := r.envelope()
-	return e, r.end("envelope")
+	if err := r.end("envelope"); err != nil {
+		return Envelope{}, err
+	}
+	return e, nil
 }
 
 func (w *writer) envelope(e Envelope) {

@@ -65,7 +65,7 @@ func (x *indexer) header(pos int) (Header, error) {
 		} else if lines == 1 && bytes.HasPrefix(line, []byte("From ")) {
 			garbage = true
 			x.note(MboxLine)
-		} else if next < len(raw) && colonOf(trimEnd(raw[next:lineEnd(raw, next)])) > 0 {
+		} else if fieldFollows(raw, next) {
 			garbage = true
 			x.note(NoColon)
 		} else {
@@ -74,12 +74,21 @@ func (x *indexer) header(pos int) (Header, error) {
 		}
 		pos = next
 	}
-	if n := len(raw); start == 0 && n > 0 && len(x.fields) > 0 {
+	if start == 0 && len(x.fields) > 0 {
 		if i := bytes.IndexByte(raw, '\n'); i > 0 && raw[i-1] != '\r' {
 			x.note(LineFeedOnly)
 		}
 	}
 	return Header{raw[start:pos], x.fields}, nil
+}
+
+// fieldFollows reports whether the next line from pos on that continues no
+// other is a field.
+func fieldFollows(raw []byte, pos int) bool {
+	for pos < len(raw) && (raw[pos] == ' ' || raw[pos] == '\t') {
+		pos = lineEnd(raw, pos)
+	}
+	return pos < len(raw) && colonOf(trimEnd(raw[pos:lineEnd(raw, pos)])) > 0
 }
 
 // lineEnd returns the offset after the line at pos.

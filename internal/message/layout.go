@@ -87,7 +87,10 @@ func ParseLayout(b []byte) (Layout, error) {
 	}
 	l.tail = r.int()
 	l.size += int64(l.tail)
-	return l, r.end("layout")
+	if err := r.end("layout"); err != nil {
+		return Layout{}, err
+	}
+	return l, nil
 }
 
 // An Opener gives the content of part i of a split mail, in the order of Split,

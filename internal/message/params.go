@@ -66,10 +66,17 @@ func percentEncode(s string) string {
 // A segment is one "name*n*=value" as written.
 type segment struct {
 	name    string
-	n       int // RFC 2231 §3 section; -1 for a plain parameter
+	n       int // section (RFC 2231 §3), or one of the two below
 	encoded bool
 	value   string
 }
+
+// Of a name given in more than one form the first of these counts: "name*=",
+// the sections in order, "name=".
+const (
+	extended = -1
+	plain    = 1 << 30
+)
 
 // parseParams reads "value; name=value; …" and reports whether there were more
 // parameters than it keeps. It never fails; what it cannot read it passes over.
@@ -149,11 +156,14 @@ func stripComments(s string) string {
 }
 
 func parseSegment(name, v string) (segment, bool) {
-	seg := segment{n: -1}
+	seg := segment{n: plain}
 	name, seg.encoded = strings.CutSuffix(strings.ToLower(strings.TrimSpace(name)), "*")
+	if seg.encoded {
+		seg.n = extended
+	}
 	if base, n, ok := strings.Cut(name, "*"); ok {
 		i, err := strconv.Atoi(n)
-		if err != nil || i < 0 {
+		if err != nil || i < 0 || i >= plain {
 			return seg, false
 		}
 		name, seg.n = base, i
@@ -177,8 +187,8 @@ func unquote(s string) string {
 	return b.String()
 }
 
-// joinSegments gives the value of the parameter name, whose sections are in
-// order in segs. A plain form wins over sections; a gap ends them.
+// joinSegments gives the value of the parameter name, whose segments are in
+// order in segs. A gap ends the sections.
 func joinSegments(segs []segment, name string) string {
 	var raw []byte
 	charset, next, encoded := "", 0, false
@@ -198,11 +208,12 @@ func joinSegments(segs []segment, name string) string {
 			encoded = true
 			v = percentDecode(v)
 		}
-		if s.n >= 0 && s.n != next {
+		whole := s.n == extended || s.n == plain
+		if whole && len(raw) > 0 || !whole && s.n != next {
 			break
 		}
 		raw = append(raw, v...)
-		if s.n < 0 || len(raw) > maxValue*2 {
+		if whole || len(raw) > maxValue*2 {
 			break
 		}
 		next++

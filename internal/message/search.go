@@ -66,15 +66,13 @@ func Fold(s string) string {
 	out := make([]byte, 0, len(s))
 	for i := 0; i < len(s); {
 		c := s[i]
-		switch {
-		case c >= utf8.RuneSelf:
-			n := strings.IndexFunc(s[i:], func(r rune) bool { return r < utf8.RuneSelf })
-			if n < 0 {
-				n = len(s) - i
-			}
-			out = foldRunes(out, s[i:i+n])
+		if c >= utf8.RuneSelf {
+			r, n := utf8.DecodeRuneInString(s[i:])
+			out = foldRune(out, r)
 			i += n
 			continue
+		}
+		switch {
 		case c == ' ' || c >= '\t' && c <= '\r':
 			out = appendSpace(out)
 		case c >= 'A' && c <= 'Z':
@@ -87,29 +85,56 @@ func Fold(s string) string {
 	return string(out)
 }
 
-// foldRunes appends s, which is not ASCII, folded.
-func foldRunes(out []byte, s string) []byte {
-	for _, r := range norm.NFKD.String(s) {
+// foldRune appends r, which is not ASCII, folded.
+func foldRune(out []byte, r rune) []byte {
+	folded := ""
+	if r < latinEnd {
+		folded = latinFolds[r-utf8.RuneSelf]
+	} else {
+		folded = slowFold(r)
+	}
+	if folded == " " {
+		return appendSpace(out)
+	}
+	return append(out, folded...)
+}
+
+// latinFolds holds what slowFold gives for the letters of western Europe.
+const latinEnd = 0x250
+
+var latinFolds = func() (t [latinEnd - utf8.RuneSelf]string) {
+	for i := range t {
+		t[i] = slowFold(rune(i) + utf8.RuneSelf)
+	}
+	return t
+}()
+
+func slowFold(r rune) string {
+	var out []byte
+	for _, r := range norm.NFKD.String(string(r)) {
 		switch {
 		case unicode.Is(unicode.Mn, r) || r == '\u00ad': // accents; the soft hyphen
 		case unicode.IsSpace(r):
-			out = appendSpace(out)
+			out = append(out, ' ')
 		default:
-			switch r = unicode.ToLower(r); r {
-			case 'œ':
-				out = append(out, "oe"...)
-			case 'æ':
-				out = append(out, "ae"...)
-			case 'ß':
-				out = append(out, "ss"...)
-			case '’', '‘':
-				out = append(out, '\'')
-			default:
-				out = utf8.AppendRune(out, r)
-			}
+			out = append(out, openLigature(unicode.ToLower(r))...)
 		}
 	}
-	return out
+	return string(out)
+}
+
+func openLigature(r rune) string {
+	switch r {
+	case 'œ':
+		return "oe"
+	case 'æ':
+		return "ae"
+	case 'ß':
+		return "ss"
+	case '’', '‘':
+		return "'"
+	}
+	return string(r)
 }
 
 func appendSpace(out []byte) []byte {

@@ -97,7 +97,7 @@ func ReadStrict(r io.Reader, declared, limit int64) ([]byte, error) {
 	buf := make([]byte, 0, min(size+512, firstRead))
 	for {
 		if len(buf) == cap(buf) {
-			// The sender has kept half of its word: take it for the rest.
+			// What was announced has begun to come: make room for all of it.
 			next := int64(cap(buf)) * 2
 			if size+512 > int64(cap(buf)) {
 				next = size + 512

@@ -151,7 +151,10 @@ func ParseStructure(b []byte) (*Structure, error) {
 	if len(r.parts) != 0 || len(r.params) != 0 {
 		r.fail()
 	}
-	return s, r.end("structure")
+	if err := r.end("structure"); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // A treeReader reads parts into memory taken once for all of them.
