@@ -19,7 +19,6 @@ const (
 	prefaceGreeting = "* OK [CAPABILITY " + prefaceCaps + "] Vaguemestre ready\r\n"
 	prefaceCaps     = "IMAP4rev2 IMAP4rev1 ID STARTTLS LOGINDISABLED"
 	prefaceLines    = 20
-	handshake       = 10 * time.Second
 )
 
 // preface speaks with a client in clear until it begins TLS.
@@ -35,7 +34,7 @@ func (s *Server) preface(c net.Conn) {
 	if !s.untilStartTLS(c) {
 		return
 	}
-	t, err := listen.Handshake(c, s.cfg.TLS, handshake)
+	t, err := listen.Handshake(c, s.cfg.TLS, s.cfg.Handshake)
 	if err != nil {
 		s.metrics.rejected.WithLabelValues("handshake").Inc()
 		return

@@ -31,6 +31,7 @@ type Config struct {
 	Log         *slog.Logger          // slog.Default
 	Metrics     prometheus.Registerer // none
 	Now         func() time.Time      // time.Now: the date of an APPEND without one
+	Handshake   time.Duration         // for TLS; 10 s
 	PreLogin    time.Duration         // from the greeting to a login; 60 s
 	Idle        time.Duration         // silence of a client that has logged in; 35 min, RFC 9051 §5.4 asks for 30
 	Command     time.Duration         // for one command, waiting for the client aside; 5 min
@@ -53,7 +54,10 @@ func (c Config) withDefaults() Config {
 	for _, d := range []struct {
 		field *time.Duration
 		value time.Duration
-	}{{&c.PreLogin, time.Minute}, {&c.Idle, 35 * time.Minute}, {&c.Command, 5 * time.Minute}, {&c.Look, time.Minute}} {
+	}{
+		{&c.Handshake, 10 * time.Second}, {&c.PreLogin, time.Minute}, {&c.Idle, 35 * time.Minute},
+		{&c.Command, 5 * time.Minute}, {&c.Look, time.Minute},
+	} {
 		if *d.field == 0 {
 			*d.field = d.value
 		}
@@ -132,7 +136,7 @@ func New(h Hub, cfg Config) *Server {
 func (s *Server) Serve(ctx context.Context, inner net.Listener, mode Mode) error {
 	lc := listen.Config{
 		MaxConns: s.cfg.MaxConns, MaxPerAddress: s.cfg.PerAddress, Rejected: s.metrics.rejected,
-		Busy: "* BYE Too many connections\r\n", Patience: listen.Patience{Idle: s.cfg.PreLogin},
+		Handshake: s.cfg.Handshake, Busy: "* BYE Too many connections\r\n", Patience: listen.Patience{Idle: s.cfg.PreLogin},
 	}
 	if mode == ImplicitTLS {
 		lc.TLS = s.cfg.TLS

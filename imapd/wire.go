@@ -21,6 +21,7 @@ const (
 	maxLineBefore    = 8 << 10  // a command, before login
 	maxLine          = 48 << 10 // a command without its literals, after login
 	maxLiteralBefore = 4 << 10  // all literals of a command, before login
+	maxLiteral       = 4 << 10  // a literal that is not a mail
 	maxSwallow       = 1 << 20  // of a line too long, before we hang up
 	maxParens        = 64       // nested in a command
 	maxTag           = 64
@@ -165,13 +166,17 @@ func (w *wire) endRead() {
 // a literal of w.literal bytes.
 func (w *wire) next() error {
 	for {
-		prompted := w.takePrompt()
+		prompted, answered := w.takePrompt()
 		switch {
 		case w.asked >= 0 && prompted: // the library wants this literal
 			w.literal, w.asked, w.inside = w.asked, -1, true
 			if w.literal > 0 {
 				return nil
 			}
+		case prompted: // IDLE or AUTHENTICATE: the next line is no command
+			return w.answer()
+		case !answered && (w.asked >= 0 || !w.inside): // it reads on where a command has ended
+			return w.giveUp("Syntax error")
 		case w.asked >= 0 && w.nonSync: // it does not, but the client sends it
 			if err := w.swallow(w.asked); err != nil {
 				return err
@@ -179,9 +184,7 @@ func (w *wire) next() error {
 			continue
 		case w.asked >= 0: // nor does the client
 			w.asked, w.inside = -1, false
-		case prompted: // IDLE or AUTHENTICATE: the next line is no command
-			return w.answer()
-		case w.inside && w.answered(): // refused after a literal: its last line is still to come
+		case w.inside && answered: // refused after a literal: its last line is still to come
 			if err := w.swallow(0); err != nil {
 				return err
 			}
@@ -195,20 +198,12 @@ func (w *wire) next() error {
 }
 
 // takePrompt reports whether the library wrote a continuation request since
-// it got the last line.
-func (w *wire) takePrompt() bool {
+// it got the last line, and whether it has answered the last command.
+func (w *wire) takePrompt() (prompted, answered bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	p := w.prompted
-	w.prompted, w.suppress = false, false
-	return p
-}
-
-// answered reports whether the command in hand has had its tagged answer.
-func (w *wire) answered() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.tag == ""
+	prompted, w.prompted, w.suppress = w.prompted, false, false
+	return prompted, w.tag == ""
 }
 
 // answer hands over a line that answers a continuation request.
@@ -253,7 +248,7 @@ func (w *wire) readLine() (done bool, err error) {
 	case !ok:
 		return false, w.giveUp("Malformed literal")
 	case size < 0:
-	case size > w.literalRoom():
+	case size > w.literalRoom(line):
 		return false, w.tooBig(size, nonSync)
 	default:
 		w.asked, w.nonSync = size, nonSync
@@ -309,11 +304,18 @@ func (w *wire) room() int {
 	return maxLine - w.used
 }
 
-func (w *wire) literalRoom() int64 {
-	if w.before() {
+// literalRoom is how large the literal at the end of line may be. Above 4096
+// bytes the library takes none but the mail of an APPEND, and then waits for
+// more of the command while the client waits for an answer.
+func (w *wire) literalRoom(line []byte) int64 {
+	name := !w.inside && bytes.Count(line, []byte(" ")) < 3 // of the mailbox
+	switch {
+	case w.before():
 		return maxLiteralBefore - w.literals
+	case w.current() == "APPEND" && !name:
+		return w.limit
 	}
-	return w.limit
+	return maxLiteral
 }
 
 func (w *wire) before() bool {
@@ -430,10 +432,11 @@ func (w *wire) swallow(size int64) error {
 	}
 }
 
-// say sends a line of our own at once.
+// say answers a command in the library's place.
 func (w *wire) say(text string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.tag = ""
 	w.hold([]byte(text))
 	w.flush()
 	return w.werr
