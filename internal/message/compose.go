@@ -77,7 +77,7 @@ func (d Draft) Fields() ([]HeaderField, error) {
 		name string
 		list []Address
 	}{{"From", d.From}, {"Reply-To", d.ReplyTo}, {"To", d.To}, {"Cc", d.Cc}} {
-		value, err := FormatAddresses(l.list)
+		value, err := formatAddresses(l.list)
 		if err != nil {
 			return nil, err
 		}
@@ -265,9 +265,9 @@ func fold(field string) string {
 // words (RFC 2047).
 func encodeWords(s string) string { return mime.QEncoding.Encode("utf-8", cleanLine(s)) }
 
-// FormatAddresses writes the value of an address field. An address with a
+// formatAddresses writes the value of an address field. An address with a
 // character that would need quotes is fault.Invalid; groups are left out.
-func FormatAddresses(list []Address) (string, error) {
+func formatAddresses(list []Address) (string, error) {
 	var out []string
 	for _, a := range list {
 		spec := a.Spec()
