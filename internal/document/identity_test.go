@@ -55,7 +55,7 @@ func TestCheckIdentity(t *testing.T) {
 		{"his document to her", []PatientID{his}, nil, []Person{she}, true, WrongPatient, nil, []Reason{ReasonNotARecipient}},
 		{"her document to no patient", []PatientID{hers}, nil, nil, true, WrongPatient, nil, []Reason{ReasonNotARecipient}},
 		{"a document of both to her alone", []PatientID{hers, his}, same, []Person{she}, true, WrongPatient, nil, []Reason{ReasonNotARecipient}},
-		{"a document of both to both", []PatientID{hers, his}, same, []Person{she, he}, true, ToVerify, []int{0, 1}, []Reason{ReasonSeveralPatients}},
+		{"a document of both to both, whose traits are then nobody's", []PatientID{hers, his}, traits(func(v *cda.Traits) { v.Sex = "M" }), []Person{she, he}, true, ToVerify, []int{0, 1}, []Reason{ReasonSeveralPatients}},
 		{"a neighbour's matricule: the last digit before the key", []PatientID{ins("279035121518889", cda.OIDNIR)}, same, []Person{she}, true, WrongPatient, nil, []Reason{ReasonNotARecipient}},
 		{"a temporary number is somebody else", []PatientID{ins("5123456789012", cda.OIDNIR)}, nil, []Person{she}, true, WrongPatient, nil, []Reason{ReasonNotARecipient}},
 

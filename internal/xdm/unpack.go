@@ -23,6 +23,8 @@ type file struct {
 	sha1     string
 }
 
+var errEncrypted = fmt.Errorf("encrypted: %w", fault.Invalid)
+
 // open reads the directory of a zip. The library allocates for every entry it
 // finds, whatever the count declared, so the entries are counted first.
 func open(data []byte, lim Limits) (*zip.Reader, error) {
@@ -55,11 +57,11 @@ func unpack(data []byte, lim Limits) (files []*file, defects []string, err error
 		if strings.HasSuffix(name, "/") {
 			continue // a folder
 		}
-		if key := strings.ToUpper(name); seen[key] {
+		key := strings.ToUpper(name)
+		if seen[key] {
 			return nil, nil, fmt.Errorf("an entry twice: %w", fault.Invalid)
-		} else {
-			seen[key] = true
 		}
+		seen[key] = true
 		if strings.Contains(z.Name, `\`) {
 			defects = append(defects, "an entry name has backslashes")
 		}
@@ -83,13 +85,13 @@ func unpack(data []byte, lim Limits) (files []*file, defects []string, err error
 // unpackOne reads one entry of most bytes at most. Its declared size is only
 // believed when it is too large.
 func unpackOne(z *zip.File, most, ratio int) ([]byte, error) {
-	const encrypted = 0x1 // bit 0 of the flags, APPNOTE §4.4.4
-	if z.Flags&encrypted != 0 {
-		return nil, errEncrypted
-	}
 	if packed := max(z.CompressedSize64, 1); z.UncompressedSize64 > uint64(most) ||
 		z.UncompressedSize64 > 1<<20 && z.UncompressedSize64/packed > uint64(ratio) {
 		return nil, fmt.Errorf("an entry of %d bytes: %w", z.UncompressedSize64, fault.TooLarge)
+	}
+	const encrypted = 0x1 // bit 0 of the flags, APPNOTE §4.4.4
+	if z.Flags&encrypted != 0 {
+		return nil, errEncrypted
 	}
 	r, err := z.Open()
 	if err != nil {

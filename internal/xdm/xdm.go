@@ -17,8 +17,6 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
-
-	"vaguemestre/internal/fault"
 )
 
 // Limits bound what one zip may cost. A zero field means its default.
@@ -190,5 +188,3 @@ func Sniff(data []byte, lim Limits) bool {
 	}
 	return false
 }
-
-var errEncrypted = fmt.Errorf("encrypted: %w", fault.Invalid)
