@@ -45,9 +45,17 @@ func newOwner(tb testing.TB, part store.Part) owner {
 	return owner{part, cert, key}
 }
 
+// A tester is a *testing.T, a *testing.B or a *rapid.T.
+type tester interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // A desk is a mailbox under test: its owner, its store, its book.
 type desk struct {
-	testing.TB
+	tester
 	owner
 	store store.Store
 	cache *Cache
@@ -61,7 +69,7 @@ func newDesk(tb testing.TB) *desk {
 
 func deskOf(tb testing.TB, o owner, s store.Store) *desk {
 	tb.Helper()
-	d := &desk{TB: tb, owner: o, store: s, cache: NewCache(64 << 20)}
+	d := &desk{tester: tb, owner: o, store: s, cache: NewCache(64 << 20)}
 	d.update(func(w store.Writer) error { return Create(w, o.part, o.cert, noon) })
 	d.reopen()
 	return d
@@ -100,9 +108,17 @@ func (d *desk) update(fn func(store.Writer) error) {
 }
 
 // filing makes a message to file, number n.
-func (d *desk) filing(n int) Filing { return filingOf(d.TB, d.owner, n, item(d.TB, mail(n))) }
+func (d *desk) filing(n int) Filing {
+	it := item(d, mail(n))
+	it.Skeleton = skeletonOf(n)
+	return filingOf(d, d.owner, n, it)
+}
 
-func filingOf(tb testing.TB, o owner, n int, it *Item) Filing {
+func receivedOf(n int) time.Time { return noon.Add(time.Duration(n) * time.Second) }
+
+func skeletonOf(n int) string { return fmt.Sprintf("iz%026d", n) }
+
+func filingOf(tb tester, o owner, n int, it *Item) Filing {
 	tb.Helper()
 	session, wraps, err := keyring.NewSession(o.cert)
 	if err != nil {
@@ -110,7 +126,7 @@ func filingOf(tb testing.TB, o owner, n int, it *Item) Filing {
 	}
 	id := fmt.Sprintf("%026d", n)
 	return Filing{
-		ID: id, Received: noon.Add(time.Duration(n) * time.Second), Size: it.Structure.Size,
+		ID: id, Received: receivedOf(n), Size: it.Structure.Size,
 		Wraps: wraps, Sealed: SealItem(session, o.part, id, it),
 	}
 }
@@ -234,7 +250,7 @@ func mail(n int) []byte {
 func subject(n int) string { return fmt.Sprintf("Compte rendu perlimpinpin %d", n) }
 
 // item is what the door makes of a mail at filing.
-func item(tb testing.TB, raw []byte) *Item {
+func item(tb tester, raw []byte) *Item {
 	tb.Helper()
 	m, err := message.Parse(raw, message.Limits{})
 	if err != nil {
