@@ -82,6 +82,12 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
+func (l *lockedBuffer) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
+}
+
 // start starts a server that ends with the test.
 func start(t testing.TB, change func(*Config)) *harness {
 	t.Helper()

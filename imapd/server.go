@@ -172,8 +172,7 @@ func (s *Server) start() {
 // enter gives a connection under TLS to the library. greeted is true after
 // STARTTLS, when no second greeting is due.
 func (s *Server) enter(t *tls.Conn, greeted bool) {
-	w := newWire(t, s.cfg.AppendLimit, greeted, s.metrics.command)
-	w.left = s.wires.Done
+	w := newWire(t, s.cfg.AppendLimit, greeted, s.metrics.command, s.wires.Done)
 	t.SetReadDeadline(time.Now().Add(s.cfg.PreLogin))
 	s.entry.conns <- w
 }

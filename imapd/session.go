@@ -56,7 +56,7 @@ var (
 
 func (s *Server) newSession(c *imapserver.Conn) *session {
 	w := c.NetConn().(*wire)
-	t := w.Conn.(*tls.Conn)
+	t, _ := w.Conn.(*tls.Conn)
 	se := &session{s: s, conn: c, w: w, remote: remoteOf(w)}
 	se.ctx, se.cancel = context.WithCancel(context.Background())
 	se.log = s.cfg.Log.With("proto", "imap", "conn", s.connName(), "remote", se.remote)

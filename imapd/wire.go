@@ -53,7 +53,7 @@ var (
 // Towards the client it gathers answers until the library reads again, so that
 // a listing is not one TLS record per message.
 type wire struct {
-	net.Conn // the *tls.Conn
+	net.Conn // a *tls.Conn, but in a test
 	br       *bufio.Reader
 	below    *listen.Conn // beneath TLS; nil in some tests
 	limit    int64        // of an APPEND literal
@@ -86,9 +86,12 @@ type wire struct {
 	werr     error
 }
 
-func newWire(c *tls.Conn, limit int64, greeted bool, count func(string)) *wire {
-	below, _ := c.NetConn().(*listen.Conn)
-	return &wire{Conn: c, below: below, br: bufio.NewReaderSize(c, 1024), limit: limit, count: count, asked: -1, mute: greeted}
+func newWire(c net.Conn, limit int64, greeted bool, count func(string), left func()) *wire {
+	w := &wire{Conn: c, br: bufio.NewReaderSize(c, 1024), limit: limit, count: count, left: left, asked: -1, mute: greeted}
+	if t, ok := c.(*tls.Conn); ok {
+		w.below, _ = t.NetConn().(*listen.Conn)
+	}
+	return w
 }
 
 // SetDeadline does nothing: the library's deadlines cover a whole command or
