@@ -49,6 +49,7 @@ const (
 type fakeHub struct {
 	deliver func(hub.Delivery) error // before it is filed; may be nil
 	login   error
+	forget  bool // keep nothing of what is filed
 
 	mu    sync.Mutex
 	filed []hub.Delivery
@@ -125,6 +126,9 @@ func (h *fakeHub) Deliver(_ context.Context, d hub.Delivery) (hub.Receipt, error
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.forget {
+		return hub.Receipt{ID: "r"}, nil
+	}
 	h.filed = append(h.filed, d)
 	return hub.Receipt{ID: "r-" + strconv.Itoa(len(h.filed))}, nil
 }
