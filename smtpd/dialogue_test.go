@@ -420,6 +420,15 @@ func TestAMailOfTheLimitIsAcceptedAndNoByteMore(t *testing.T) {
 	}
 }
 
+func TestAClientThatDoesNotStopIsCut(t *testing.T) {
+	h := &fakeHub{}
+	rcpt := mailFrom + "C: RCPT TO:<a@ch-a.test>\nS: 250\n"
+	flood := strings.Repeat(strings.Repeat("x", 998)+"\r\n", 30)
+	dialogue(t, h, rcpt+fmt.Sprintf("C: DATA\nS: 354\nR: %q\nS: 552 5.3.4\nS: 421\nS:", flood), limits(Limits{Mail: 10_000}))
+	dialogue(t, h, rcpt+"C: BDAT 4000000000\nS: 552 5.3.4\nS: 421\nS:", limits(Limits{Mail: 10_000}))
+	h.want(t)
+}
+
 func TestRecipientsAreLimited(t *testing.T) {
 	dialogue(t, &fakeHub{}, mailFrom+`
 		C: RCPT TO:<a@ch-a.test>

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"vaguemestre/internal/fault"
 	"vaguemestre/internal/listen"
 )
 
@@ -113,6 +115,9 @@ func (w *wire) next() error {
 	if w.body != nil { // all of it must be gone before the next command
 		err := w.body.drain(2 * w.l.server.cfg.Limits.Mail)
 		w.body, w.line = nil, []byte(".\r\n")
+		if errors.Is(err, fault.TooLarge) {
+			return w.hangUp("552 5.3.4 Mail too large")
+		}
 		return err
 	}
 	for {
@@ -133,8 +138,7 @@ func (w *wire) next() error {
 			continue
 		case verb == "BDAT":
 			if w.chunk = chunkSize(args); w.chunk > 2*w.l.server.cfg.Limits.Mail {
-				w.reply("421 5.3.4 Chunk too large")
-				return io.EOF
+				return w.hangUp("552 5.3.4 Mail too large")
 			}
 		}
 		w.line = line
@@ -178,9 +182,7 @@ func (w *wire) command() ([]byte, error) {
 	text, ok := bytes.CutSuffix(line, crlf)
 	if !ok || bytes.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 		w.log.Info("smtp command line malformed")
-		w.reply("550 5.5.2 Line with a bare CR or LF or a control character")
-		w.reply("421 4.7.0 Closing connection")
-		return nil, io.EOF
+		return nil, w.hangUp("550 5.5.2 Line with a bare CR or LF or a control character")
 	}
 	return line, nil
 }
@@ -196,9 +198,7 @@ func (w *wire) readLine() ([]byte, error) {
 		w.long = append(w.long, line...)
 	}
 	if len(w.long) > w.l.server.cfg.Limits.Line {
-		w.reply("500 5.5.6 Line too long")
-		w.reply("421 4.7.0 Closing connection")
-		return nil, io.EOF
+		return nil, w.hangUp("500 5.5.6 Line too long")
 	}
 	return w.long, err
 }
@@ -234,6 +234,13 @@ func (w *wire) reply(line string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.queue([]byte(line + "\r\n"))
+}
+
+// hangUp is the end of a connection that cannot go on, after a last word.
+func (w *wire) hangUp(why string) error {
+	w.reply(why)
+	w.reply("421 4.7.0 Closing connection")
+	return io.EOF
 }
 
 // queue adds to the replies and looks at those that are whole. After the last
