@@ -13,6 +13,7 @@
 //	aud/head      how many entries, and the hash of the last, a fact
 //	aud/e/<seq>   one entry: trail key, nonce and sealed text
 //	aud/k/<id>    a trail key, sealed to the owner and to the escrow
+//	aud/signer    in the hub's partition: the key of the checkpoints, wrapped
 package audit
 
 import (
@@ -208,6 +209,13 @@ func open(r store.Reader, part store.Part, key *keyring.Key, sessions map[string
 	}
 	return e, nil
 }
+
+// Signer returns the key that signs checkpoints, wrapped under the hub key; nil
+// if there is none yet.
+func Signer(r store.Reader) ([]byte, error) { return r.Get("aud/signer") }
+
+// KeepSigner writes the key that signs checkpoints, wrapped.
+func KeepSigner(w store.Writer, wrapped []byte) { w.Put("aud/signer", wrapped) }
 
 // Erase removes the trail, when its legal time is over.
 func Erase(w store.Writer) error { return fact.Erase(w, "aud/") }

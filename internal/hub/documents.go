@@ -22,6 +22,10 @@ var (
 		"Un document de ce message porte un matricule INS qui n'est pas celui de son destinataire (erreur 904) : rien n'a été remis. Vérifiez le patient et renvoyez le message.",
 		"A document of this message carries an INS that is not its recipient's (error 904): nothing was delivered. Check the patient and send the message again.",
 		fault.Denied}
+	unreadable = Refusal{"document/unreadable",
+		"Un document CDA ou IHE_XDM de ce message ne peut pas être lu, donc le patient qu'il concerne ne peut pas être vérifié : rien n'a été remis. Corrigez le document et renvoyez le message.",
+		"A CDA or IHE_XDM document of this message cannot be read, so the patient it concerns cannot be checked: nothing was delivered. Correct the document and send the message again.",
+		fault.Denied}
 	hiddenDocument = Refusal{"document/hidden-from-patient-mailed",
 		"Un document de ce message n'est pas visible du patient : il ne peut pas lui être envoyé avant la consultation d'annonce.",
 		"A document of this message is not visible to the patient: it cannot be sent to the patient before it has been announced.",
@@ -66,6 +70,9 @@ func (h *Hub) inspect(ctx context.Context, p *parcel, to []addressee) error {
 	}, document.Limits{})
 	if err != nil {
 		return fmt.Errorf("hub: deliver: %w", err)
+	}
+	if len(result.Unread) > 0 {
+		return h.refuseMail(ctx, p, &unreadable)
 	}
 	for _, d := range result.Documents {
 		f := found{Document: d, content: d.Files[0].Data, cut: -1, rendition: -1}

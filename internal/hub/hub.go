@@ -39,6 +39,7 @@ type Config struct {
 	Ring    *keyring.Ring           // nil: the hub is sealed
 	Erasure *keyring.ErasureSecrets // nil with Ring
 	Escrow  *keyring.Cert           // reads every trail; its private half is offline
+	Journal string                  // file of the checkpoints; "" for none
 
 	Domain        string // of the hub itself, for receipts and notices
 	PatientDomain string // of the patients' addresses
@@ -86,6 +87,8 @@ type Hub struct {
 	rcptHour, rcptDay, refusedHour, refusedDay *limit.Window
 	loginFailures                              *limit.Window
 
+	journal *journal
+
 	background sync.WaitGroup
 }
 
@@ -113,6 +116,8 @@ func New(c Config) (*Hub, error) {
 		trails: newTrails(),
 		books:  newBooks(),
 		cache:  mailbox.NewCache(c.Limits.ListingCache),
+
+		journal: newJournal(),
 
 		rcptHour:      limit.NewWindow(time.Hour, senders),
 		rcptDay:       limit.NewWindow(24*time.Hour, senders),
@@ -165,12 +170,13 @@ func (h *Hub) do(ctx context.Context, part store.Part, fn func(*tx) error) error
 // commit does as do, and wakes nobody: for what changes nothing that anybody
 // sees. It is the only caller of store.Update in this package.
 func (h *Hub) commit(ctx context.Context, part store.Part, fn func(*tx) error) error {
-	return h.Store.Update(ctx, part, func(w store.Writer) error {
+	grown := false
+	err := h.Store.Update(ctx, part, func(w store.Writer) error {
 		t := &tx{Writer: w, Scope: h.scope(part), now: h.Now().UTC()}
 		if err := fn(t); err != nil {
 			return err
 		}
-		if len(t.trail) == 0 {
+		if grown = len(t.trail) > 0; !grown {
 			return nil
 		}
 		key, err := h.trailKey(w, part, t.now)
@@ -179,6 +185,10 @@ func (h *Hub) commit(ctx context.Context, part store.Part, fn func(*tx) error) e
 		}
 		return audit.Append(w, t.Scope, key.Key, t.trail...)
 	})
+	if err == nil && grown {
+		h.journal.grew(part)
+	}
+	return err
 }
 
 // view reads a partition.

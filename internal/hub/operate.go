@@ -110,21 +110,36 @@ type Report struct {
 	Findings                                          []Finding
 }
 
-// VerifyTrails walks every chain there is.
+// VerifyTrails walks every chain there is, and holds it against every
+// checkpoint of the journal.
 func (h *Hub) VerifyTrails(ctx context.Context) (Report, error) {
 	var rep Report
+	marks, err := h.marks(ctx)
+	if err != nil {
+		if fault.Of(err) != fault.Corrupt {
+			return rep, err
+		}
+		rep.Findings = append(rep.Findings, Finding{"journal", err.Error()})
+	}
+	seen := map[store.Part]bool{}
 	for part, err := range h.Store.Parts(ctx) {
 		if err != nil {
 			return rep, err
 		}
 		rep.Partitions++
-		n, err := h.VerifyTrail(ctx, part)
+		seen[part] = true
+		n, err := h.VerifyTrail(ctx, part, marks[part]...)
 		rep.Entries += int(n)
 		if err != nil {
 			if fault.Of(err) != fault.Corrupt {
 				return rep, err
 			}
 			rep.Findings = append(rep.Findings, Finding{string(part), err.Error()})
+		}
+	}
+	for part := range marks {
+		if !seen[part] {
+			rep.Findings = append(rep.Findings, Finding{string(part), "audit: the whole partition is missing"})
 		}
 	}
 	return rep, nil
