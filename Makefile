@@ -4,6 +4,8 @@ GO ?= go
 FUZZTIME ?= 30s
 TOOLS := $(CURDIR)/.cache/bin
 export PATH := $(TOOLS):$(PATH)
+# Real inputs that are not ours to ship: used where they are at hand.
+export VAGUEMESTRE_SAMPLES ?= $(abspath $(wildcard ../shared/samples))
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test unit check lint vuln fuzz bench crash golden cover deps clean
