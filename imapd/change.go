@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapserver"
@@ -86,8 +85,16 @@ func (se *session) Expunge(_ *imapserver.ExpungeWriter, uids *imap.UIDSet) error
 	ctx, cancel := se.command()
 	defer cancel()
 	var only []mailbox.UID
-	if uids != nil {
-		if only = uidsOf(se.view.targets(*uids, se.saved)); len(only) == 0 {
+	if uids != nil { // RFC 4315 §2.1: those of the set that are \Deleted
+		if err := se.refresh(ctx); err != nil {
+			return se.reply(err)
+		}
+		for _, t := range se.view.targets(*uids, se.saved) {
+			if t.system&mailbox.Deleted != 0 {
+				only = append(only, t.uid)
+			}
+		}
+		if len(only) == 0 {
 			return nil
 		}
 	}
@@ -162,15 +169,18 @@ func (se *session) receiver(ctx context.Context, name string) (mailbox.Folder, e
 }
 
 // copyData makes a COPYUID of two lists of the same order (RFC 4315 §3); nil
-// if they do not match, for then a message left meanwhile.
+// if nothing was copied.
 func copyData(to mailbox.Folder, src, dst []mailbox.UID) *imap.CopyData {
-	if len(src) != len(dst) {
-		return nil
-	}
 	data := &imap.CopyData{UIDValidity: to.UIDValidity}
-	for i := range src {
+	for i := range min(len(src), len(dst)) {
+		if dst[i] == 0 { // left meanwhile
+			continue
+		}
 		data.SourceUIDs.AddNum(imap.UID(src[i]))
 		data.DestUIDs.AddNum(imap.UID(dst[i]))
+	}
+	if len(data.SourceUIDs) == 0 {
+		return nil
 	}
 	return data
 }
@@ -206,12 +216,9 @@ func (se *session) Append(name string, r imap.LiteralReader, o *imap.AppendOptio
 	return &imap.AppendData{UIDValidity: f.UIDValidity, UID: imap.UID(uid)}, nil
 }
 
-// budgetWait is how long a command waits for room in memory.
-const budgetWait = 20 * time.Second
-
 // hold takes n bytes of the memory budget; done gives them back.
 func (se *session) hold(ctx context.Context, n int64) (done func(), err error) {
-	ctx, cancel := context.WithTimeout(ctx, budgetWait)
+	ctx, cancel := context.WithTimeout(ctx, se.s.cfg.BudgetWait)
 	defer cancel()
 	if err := se.s.budget.Acquire(ctx, n); err != nil {
 		return nil, fmt.Errorf("imapd: memory budget: %w", fault.Unavailable)

@@ -516,7 +516,10 @@ func (b *fakeBox) Expunge(_ context.Context, id mailbox.FolderID, uids []mailbox
 	if err != nil {
 		return mailbox.Change{}, err
 	}
-	gone := slices.DeleteFunc(f.pick(uids), func(m *fakeMessage) bool { return m.Flags.System&mailbox.Deleted == 0 })
+	gone := f.pick(uids)
+	if uids == nil {
+		gone = slices.DeleteFunc(gone, func(m *fakeMessage) bool { return m.Flags.System&mailbox.Deleted == 0 })
+	}
 	c := f.drop(gone)
 	b.hint()
 	return c, nil

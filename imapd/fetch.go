@@ -68,6 +68,9 @@ func (se *session) newFetch(w *imapserver.FetchWriter, o *imap.FetchOptions) (*f
 	for _, b := range o.BinarySectionSize {
 		f.sections = append(f.sections, binarySize(b))
 	}
+	if len(f.sections) > maxSections {
+		return nil, errComplex
+	}
 	for _, s := range f.sections {
 		// RFC 9051 §9: both are 32 bits on the wire, and the second is not 0.
 		if p := s.partial; p != nil && (p.Offset > math.MaxUint32 || p.Size <= 0 || p.Size > math.MaxUint32) {
@@ -103,6 +106,10 @@ func (f *fetch) run(ts []target) error {
 	}
 	i := 0
 	for entry, err := range f.entries(uidsOf(ts)) {
+		if fault.Of(err) == fault.Corrupt {
+			f.failed = err // of one message; the others may follow
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -205,17 +212,13 @@ func (f *fetch) content(t target, entry *mailbox.Entry) error {
 	if err != nil {
 		return err
 	}
-	var found []span64
 	for _, s := range f.sections {
-		r, err := s.find(ctx, f.se, c, entry)
-		if err != nil {
+		if err := s.check(entry); err != nil {
 			return err
 		}
-		defer r.release()
-		found = append(found, r)
 	}
-	for i, s := range f.sections {
-		if err := f.writeSection(s, found[i], c); err != nil {
+	for _, s := range f.sections {
+		if err := f.section(ctx, s, c, entry); err != nil {
 			return err
 		}
 	}

@@ -510,3 +510,47 @@ func TestServeEndsWithItsContext(t *testing.T) {
 		t.Error("Serve goes on")
 	}
 }
+
+func TestALargePartIsDecodedWithinTheBudget(t *testing.T) {
+	h := start(t, func(c *Config) { c.AppendLimit, c.Budget, c.BudgetWait = 1<<20, 2<<20, 50*time.Millisecond })
+	head := "Subject: x\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: "
+	lines := strings.Repeat(strings.Repeat("QUFB", 19)+"\r\n", 4000) // 78 bytes a line, 57 decoded
+	b := h.hub.box(martin)
+	b.file("INBOX", head+"base64\r\n\r\n"+lines)
+	b.file("INBOX", head+"x-uuencode\r\n\r\n"+lines)
+	c := h.session(t)
+	c.play(`
+		C: a FETCH 1 (BINARY.SIZE[1] BINARY.PEEK[1]<227990.100> BINARY.SIZE[2])
+		S= * 1 FETCH (BINARY[1]<227990> ~{10}\r\nAAAAAAAAAA BINARY.SIZE[1] 228000 BINARY.SIZE[2] 0)
+		S: a OK
+		C: b FETCH 1 (BINARY.PEEK[1] BODY.PEEK[1])
+		S: * 1 FETCH (BODY[1] {312000}
+		S: b OK
+		C: c FETCH 2 (BODY.PEEK[] BINARY.PEEK[1])
+		S: c NO [UNKNOWN-CTE]
+		C: d FETCH 1:2 (` + strings.Repeat("BODY.PEEK[] ", maxSections) + `BODY.PEEK[])
+		S: d NO [LIMIT]`)
+	if !h.server.budget.TryAcquire(2 << 20) {
+		t.Fatal("memory was not given back")
+	}
+	h.server.budget.Release(1000)
+	c.play("C: e FETCH 1 BINARY.PEEK[1]\nS: e NO [UNAVAILABLE]")
+}
+
+func TestAnEntryThatIsDamagedIsTold(t *testing.T) {
+	h := start(t, nil)
+	h.hub.box(martin).file("INBOX", crlfs(note))
+	c := h.session(t)
+	h.hub.fail("Entries", fault.Corrupt)
+	c.play("C: a FETCH 1 ENVELOPE\nS: a NO [CORRUPTION]\nC: b FETCH 1 FLAGS\nS: *\nS: b OK")
+}
+
+func TestACopyOfWhatLeftMeanwhile(t *testing.T) {
+	to := mailbox.Folder{UIDValidity: 7}
+	if got := copyData(to, []mailbox.UID{1, 2, 3}, []mailbox.UID{4, 0, 5}); got.SourceUIDs.String() != "1,3" || got.DestUIDs.String() != "4:5" {
+		t.Errorf("COPYUID %v %v", got.SourceUIDs, got.DestUIDs)
+	}
+	if got := copyData(to, []mailbox.UID{1}, []mailbox.UID{0}); got != nil {
+		t.Errorf("COPYUID %v for nothing", got)
+	}
+}

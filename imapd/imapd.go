@@ -105,17 +105,20 @@ type Messages interface {
 
 // Acts change a mailbox. Each is one transaction.
 type Acts interface {
+	// SetFlags combines flags with those of messages. On a shelf it takes \Seen
+	// alone.
 	SetFlags(ctx context.Context, f mailbox.FolderID, uids []mailbox.UID, op mailbox.FlagOp, flags mailbox.Flags) (mailbox.Change, error)
 
 	// Append files raw, which belongs to the hub afterwards.
 	Append(ctx context.Context, f mailbox.FolderID, raw []byte, flags mailbox.Flags, received time.Time) (mailbox.UID, error)
 
-	// Copy copies messages and returns their UIDs in to, in the same order.
+	// Copy copies messages and returns their UIDs in to, in the same order; 0
+	// for one that is no longer there.
 	Copy(ctx context.Context, from mailbox.FolderID, uids []mailbox.UID, to mailbox.FolderID) ([]mailbox.UID, error)
 
 	// Move does as Copy, and takes the messages out of from.
 	Move(ctx context.Context, from mailbox.FolderID, uids []mailbox.UID, to mailbox.FolderID) (dst []mailbox.UID, gone mailbox.Change, err error)
 
-	// Expunge removes those of uids that are \Deleted; nil is every message.
+	// Expunge removes uids; nil is every message that is \Deleted.
 	Expunge(ctx context.Context, f mailbox.FolderID, uids []mailbox.UID) (mailbox.Change, error)
 }

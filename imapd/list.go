@@ -84,14 +84,13 @@ func (se *session) listData(ctx context.Context, f mailbox.Folder, after []mailb
 	if o.SelectSpecialUse && specialUse[f.ID] == "" {
 		return nil, nil
 	}
-	if o.SelectSubscribed && !f.Subscribed {
-		inside := o.SelectRecursiveMatch && below(func(c mailbox.Folder) bool { return c.Subscribed })
-		if !inside {
-			return nil, nil
-		}
+	if o.SelectRecursiveMatch && below(func(c mailbox.Folder) bool { return c.Subscribed }) {
 		data.ChildInfo = &imap.ListDataChildInfo{Subscribed: true}
 	}
-	if f.Subscribed && (o.ReturnSubscribed || o.SelectSubscribed) {
+	if o.SelectSubscribed && !f.Subscribed && data.ChildInfo == nil {
+		return nil, nil
+	}
+	if f.Subscribed && (o.ReturnSubscribed || o.SelectSubscribed) && se.w.current() != "LSUB" {
 		data.Attrs = append(data.Attrs, imap.MailboxAttrSubscribed)
 	}
 	if o.ReturnStatus != nil && !f.NoSelect {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -75,145 +76,146 @@ func pathText(path []int) string {
 // all of it.
 func (s section) wantsEntry() bool { return len(s.path) > 0 || s.spec != mail.SectionAll }
 
-// A span64 is where the bytes of a section are: in the message, or in memory.
-type span64 struct {
-	there  bool // there is such a section
-	memory []byte
-	inMem  bool
-	off, n int64
-	done   func() // gives memory back
-}
-
-func (r span64) release() {
-	if r.done != nil {
-		r.done()
-	}
-}
-
-// Sizes above which nothing is taken into memory in passing.
+// Limits of a FETCH.
 const (
-	maxHeader  = 1 << 20  // a header to be filtered
-	smallRange = 64 << 10 // a range read before it is announced
+	maxSections = 100
+	maxHeader   = 1 << 20  // bytes of a header to be filtered
+	smallRange  = 64 << 10 // bytes that are read before they are announced, so that an error spoils no answer
 )
 
-// find looks for the section in a message.
-func (s section) find(ctx context.Context, se *session, c hub.Content, entry *mailbox.Entry) (r span64, err error) {
-	if !s.wantsEntry() {
-		r = span64{there: true, n: c.Size()}
-		return s.cut(r), nil
+// check says whether the section has a form to be answered in. What can be
+// refused is refused before anything is sent.
+func (s section) check(entry *mailbox.Entry) error {
+	if s.form == asItIs || len(s.path) == 0 {
+		return nil
 	}
-	r.off, r.n, r.there = entry.Structure.Section(s.path, s.spec)
-	if !r.there {
-		return r, nil
-	}
-	if r.off < 0 || r.n < 0 || r.off > c.Size()-r.n {
-		return r, fmt.Errorf("imapd: section outside of its message: %w", fault.Corrupt)
-	}
-	switch {
-	case s.form != asItIs && len(s.path) > 0:
-		err = s.decode(ctx, se, c, entry, &r)
-	case len(s.fields) > 0:
-		if r.n > maxHeader {
-			return r, fmt.Errorf("imapd: header: %w", fault.TooLarge)
-		}
-		var b bytes.Buffer
-		err = c.ReadRange(&b, r.off, r.n)
-		r.memory, r.inMem = mail.ParseHeader(b.Bytes()).Fields(s.fields, s.not), true
-		r.off, r.n = 0, int64(len(r.memory))
-	}
-	if err != nil {
-		return r, err
-	}
-	return s.cut(r), nil
-}
-
-// cut applies the partial: from an offset, at most so many bytes.
-func (s section) cut(r span64) span64 {
-	if s.partial == nil || !r.there {
-		return r
-	}
-	from := min(s.partial.Offset, r.n)
-	r.off += from
-	r.n = min(s.partial.Size, r.n-from)
-	return r
-}
-
-// decode takes a part into memory without its transfer encoding.
-func (s section) decode(ctx context.Context, se *session, c hub.Content, entry *mailbox.Entry, r *span64) error {
 	p := entry.Structure.Part(s.path)
 	switch {
-	case p == nil || !p.IsLeaf():
-		return errUnknownCTE // RFC 3516 §4.3: not a part that has one
-	case p.Encoding == "", p.Encoding == "7bit", p.Encoding == "8bit", p.Encoding == "binary":
+	case p == nil:
+		return nil // answered with NIL, or 0
+	case !p.IsLeaf():
+		return errUnknownCTE // RFC 3516 §4.3: only a leaf has an encoding
+	}
+	switch p.Encoding {
+	case "", "7bit", "8bit", "binary", "base64", "quoted-printable":
 		return nil
-	case p.Encoding != "base64" && p.Encoding != "quoted-printable":
-		return errUnknownCTE
 	}
-	var err error
-	if r.done, err = se.hold(ctx, 2*r.n); err != nil {
-		return err
-	}
-	body := bytes.NewBuffer(make([]byte, 0, r.n))
-	if err = c.ReadRange(body, r.off, r.n); err == nil {
-		alone := mail.Part{Encoding: p.Encoding, End: body.Len()}
-		r.memory, err = alone.Decoded(body.Bytes(), r.n)
-	}
-	if err != nil {
-		r.release()
-		r.done = nil
-		return err
-	}
-	r.inMem, r.off, r.n = true, 0, int64(len(r.memory))
-	return nil
+	return errUnknownCTE
 }
 
-// writeSection writes one section. Nothing of a message is sent before its
-// small sections are read, so that one that cannot be read spoils no answer.
-func (f *fetch) writeSection(s section, r span64, c hub.Content) error {
+// A piece is where the bytes of a section are: in memory, or in the message.
+type piece struct {
+	there    bool // there is such a section
+	inMemory bool
+	memory   []byte
+	off, n   int64 // in either
+}
+
+// section writes one section of a message.
+func (f *fetch) section(ctx context.Context, s section, c hub.Content, entry *mailbox.Entry) error {
+	p, done, err := s.find(ctx, f.se, c, entry)
+	if err != nil {
+		return err
+	}
+	defer done()
 	f.e.item(s.name)
 	switch {
 	case s.form == decodedSize:
-		f.e.number(r.n)
+		f.e.number(p.n)
 		return nil
-	case !r.there:
+	case !p.there:
 		f.e.nilOr("")
 		return nil
 	case s.form == decoded:
 		f.e.b = append(f.e.b, '~')
 	}
 	f.e.b = append(f.e.b, '{')
-	f.e.number(r.n)
+	f.e.number(p.n)
 	f.e.b = append(f.e.b, "}\r\n"...)
-	switch {
-	case r.inMem:
-		f.e.b = append(f.e.b, r.memory[r.off:r.off+r.n]...)
-		return nil
-	case r.n <= smallRange:
-		w := appendWriter{&f.e.b}
-		before := len(f.e.b)
-		if err := c.ReadRange(w, r.off, r.n); err != nil {
+	var w io.Writer = appendWriter{&f.e.b}
+	if p.n > smallRange {
+		if err := f.send(0); err != nil {
 			return err
 		}
-		if int64(len(f.e.b)-before) != r.n {
-			return fmt.Errorf("imapd: message shorter than its size: %w", fault.Corrupt)
-		}
-		return nil
+		f.streamed = true
+		w = rawWriter{f.se.w}
 	}
-	return f.stream(r, c)
-}
-
-// stream sends a range as it is read.
-func (f *fetch) stream(r span64, c hub.Content) error {
-	if err := f.send(0); err != nil {
+	if p.inMemory {
+		_, err = w.Write(p.memory[p.off : p.off+p.n])
 		return err
 	}
-	f.streamed = true
-	out := &rawWriter{w: f.se.w}
-	err := c.ReadRange(out, r.off, r.n)
-	if err == nil && out.n != r.n {
+	counted := &countWriter{w: w}
+	if err = c.ReadRange(counted, p.off, p.n); err == nil && counted.n != p.n {
 		err = fmt.Errorf("imapd: message shorter than its size: %w", fault.Corrupt)
 	}
 	return err
+}
+
+// find looks for the section in a message. done gives memory back.
+func (s section) find(ctx context.Context, se *session, c hub.Content, entry *mailbox.Entry) (p piece, done func(), err error) {
+	done = func() {}
+	if !s.wantsEntry() {
+		return s.cut(piece{there: true, n: c.Size()}), done, nil
+	}
+	p.off, p.n, p.there = entry.Structure.Section(s.path, s.spec)
+	switch {
+	case !p.there:
+		return p, done, nil
+	case p.off < 0 || p.n < 0 || p.off > c.Size()-p.n:
+		return p, done, fmt.Errorf("imapd: section outside of its message: %w", fault.Corrupt)
+	case s.form != asItIs && len(s.path) > 0:
+		done, err = s.decode(ctx, se, c, entry.Structure.Part(s.path), &p)
+	case len(s.fields) > 0:
+		err = s.filter(c, &p)
+	}
+	return s.cut(p), done, err
+}
+
+// cut applies the partial: from an offset, at most so many bytes.
+func (s section) cut(p piece) piece {
+	if s.partial == nil || !p.there {
+		return p
+	}
+	from := min(s.partial.Offset, p.n)
+	p.off += from
+	p.n = min(s.partial.Size, p.n-from)
+	return p
+}
+
+// filter takes the fields that were asked for out of a header.
+func (s section) filter(c hub.Content, p *piece) error {
+	if p.n > maxHeader {
+		return fmt.Errorf("imapd: header: %w", fault.TooLarge)
+	}
+	var b bytes.Buffer
+	if err := c.ReadRange(&b, p.off, p.n); err != nil {
+		return err
+	}
+	p.memory, p.inMemory = mail.ParseHeader(b.Bytes()).Fields(s.fields, s.not), true
+	p.off, p.n = 0, int64(len(p.memory))
+	return nil
+}
+
+// decode takes a part into memory without its transfer encoding, within the
+// budget.
+func (s section) decode(ctx context.Context, se *session, c hub.Content, part *mail.Part, p *piece) (done func(), err error) {
+	if part.Encoding != "base64" && part.Encoding != "quoted-printable" {
+		return func() {}, nil
+	}
+	if done, err = se.hold(ctx, 2*p.n); err != nil {
+		return nil, err
+	}
+	body := bytes.NewBuffer(make([]byte, 0, p.n))
+	if err = c.ReadRange(body, p.off, p.n); err == nil {
+		alone := mail.Part{Encoding: part.Encoding, End: body.Len()}
+		p.memory, err = alone.Decoded(body.Bytes(), p.n)
+	}
+	if err != nil {
+		done()
+		return nil, err
+	}
+	p.inMemory, p.off, p.n = true, 0, int64(len(p.memory))
+	return done, nil
 }
 
 type appendWriter struct{ b *[]byte }
@@ -223,18 +225,25 @@ func (w appendWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A rawWriter sends bytes past the library, and counts them.
-type rawWriter struct {
-	w *wire
-	n int64
-}
+// A rawWriter sends bytes past the library.
+type rawWriter struct{ w *wire }
 
-func (r *rawWriter) Write(p []byte) (int, error) {
+func (r rawWriter) Write(p []byte) (int, error) {
 	if err := r.w.Raw(p); err != nil {
 		return 0, err
 	}
-	r.n += int64(len(p))
 	return len(p), nil
+}
+
+type countWriter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *countWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
 }
 
 // isReply reports whether err is an answer for the client already.

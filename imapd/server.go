@@ -42,6 +42,7 @@ type Config struct {
 	MaxFailures int                   // logins refused before a connection ends; 5
 	AppendLimit int64                 // bytes of a message; 50 MB
 	Budget      int64                 // bytes of mails and decoded parts in memory at one time; 256 MB
+	BudgetWait  time.Duration         // for room in it; 20 s
 }
 
 func (c Config) withDefaults() Config {
@@ -56,7 +57,7 @@ func (c Config) withDefaults() Config {
 		value time.Duration
 	}{
 		{&c.Handshake, 10 * time.Second}, {&c.PreLogin, time.Minute}, {&c.Idle, 35 * time.Minute},
-		{&c.Command, 5 * time.Minute}, {&c.Look, time.Minute},
+		{&c.Command, 5 * time.Minute}, {&c.Look, time.Minute}, {&c.BudgetWait, 20 * time.Second},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value
@@ -166,7 +167,9 @@ func (s *Server) Serve(ctx context.Context, inner net.Listener, mode Mode) error
 
 // start hands the library its listener, once.
 func (s *Server) start() {
-	s.entry.once.Do(func() { go s.library.Serve(s.entry) })
+	s.entry.start.Do(func() {
+		s.entry.served.Go(func() { s.library.Serve(s.entry) }) // ends without error, with the entry
+	})
 }
 
 // enter gives a connection under TLS to the library. greeted is true after
@@ -180,9 +183,10 @@ func (s *Server) enter(t *tls.Conn, greeted bool) {
 // An entry is the listener the library accepts from: connections come to it
 // ready, from several listeners.
 type entry struct {
-	once  sync.Once
-	conns chan net.Conn
-	done  chan struct{}
+	conns       chan net.Conn
+	done        chan struct{}
+	start, stop sync.Once
+	served      sync.WaitGroup // the library
 }
 
 func (e *entry) Accept() (net.Conn, error) {
@@ -194,13 +198,19 @@ func (e *entry) Accept() (net.Conn, error) {
 	}
 }
 
-func (e *entry) Close() error   { close(e.done); return nil }
 func (e *entry) Addr() net.Addr { return &net.TCPAddr{} }
 
-// Close ends the Server when every Serve has returned.
+func (e *entry) Close() error {
+	e.stop.Do(func() { close(e.done) })
+	return nil
+}
+
+// Close ends the Server when every Serve has returned. The library's own Close
+// is not used: it races with a Serve that has just begun.
 func (s *Server) Close() error {
-	s.start()
-	return s.library.Close()
+	s.entry.Close()
+	s.entry.served.Wait()
+	return nil
 }
 
 // admit counts a session of an account; release ends what it counts.
