@@ -57,15 +57,16 @@ type apart struct {
 	err error // it does not open
 }
 
-// memory returns about how many bytes the block takes, its listing included.
+// memory returns about how many bytes the block takes, its listing included:
+// an item takes about six times its stored form once it is listed.
 func (bl *block) memory() int64 {
-	const perRecord, perEntry = 160, 1100
-	n := int64(512)
+	const perBlock, perRecord, listed = 512, 300, 6
+	n := int64(perBlock)
 	for i := range bl.records {
-		n += int64(len(bl.records[i].item))*2 + perRecord + perEntry
+		n += perRecord + listed*int64(len(bl.records[i].item))
 	}
 	for i := range bl.apart {
-		n += int64(len(bl.apart[i].item)) + perRecord
+		n += perRecord + int64(len(bl.apart[i].item))
 	}
 	return n
 }

@@ -100,6 +100,72 @@ func TestAFoldMayStopAnywhere(t *testing.T) {
 	}
 }
 
+// What happens between a fold's reading and its writing is not undone.
+func TestAFoldGivesWayToWhatHappenedMeanwhile(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		act  func(*desk)
+		left int
+	}{
+		{"a message left", func(d *desk) {
+			d.update(func(w store.Writer) error { _, _, err := d.book.Expunge(w, Inbox, []UID{2}); return err })
+		}, 69},
+		{"another folded and a message left", func(d *desk) {
+			d.fold(Inbox)
+			d.update(func(w store.Writer) error { _, err := d.book.Move(w, Inbox, []UID{2}, Trash); return err })
+		}, 69},
+		{"a message came", func(d *desk) { d.file(Inbox, 70) }, 71},
+		{"the texts were kept", func(d *desk) {
+			if err := d.book.FoldTexts(d.View, d.Update, Inbox, d.read); err != nil {
+				d.Fatal(err)
+			}
+		}, 70},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			d := newDesk(t)
+			d.fileMany(Inbox, 0, 70)
+			done := false
+			update := func(fn func(store.Writer) error) error {
+				if !done {
+					done = true
+					test.act(d)
+				}
+				return d.Update(fn)
+			}
+			if err := d.book.Fold(d.View, update, Inbox); err != nil {
+				t.Fatal(err)
+			}
+			uids := make([]UID, 80)
+			for i := range uids {
+				uids[i] = UID(i + 1)
+			}
+			listed := 0
+			d.view(func(r store.Reader) error {
+				for e, err := range d.book.Entries(r, Inbox, uids) {
+					if err != nil {
+						return err
+					}
+					if e.Envelope.Subject != subject(int(e.UID)-1) {
+						t.Errorf("entry %d is %q", e.UID, e.Envelope.Subject)
+					}
+					listed++
+				}
+				return nil
+			})
+			if listed != test.left {
+				t.Errorf("%d entries, want %d", listed, test.left)
+			}
+			d.update(func(w store.Writer) error {
+				wrong, err := Rebuild(w)
+				if wrong {
+					t.Error("a counter is wrong")
+				}
+				return err
+			})
+		})
+	}
+}
+
 // Two processes fold and search while mail arrives and is moved away.
 func TestManyMayFoldAtOnce(t *testing.T) {
 	d := newDesk(t)

@@ -105,7 +105,7 @@ func TestWhatMayBeDoneToFolders(t *testing.T) {
 		act  func(*Book, store.Writer) error
 		err  error
 		come []string
-		go_  []string
+		went []string
 	}{
 		{"creating makes the levels above", create("x/y"), nil, []string{"x", "x/y"}, nil},
 		{"creating below the inbox", create("inbox/x"), nil, []string{"INBOX/x"}, nil},
@@ -144,7 +144,7 @@ func TestWhatMayBeDoneToFolders(t *testing.T) {
 			if err := d.Update(func(w store.Writer) error { return test.act(d.book, w) }); !errors.Is(err, test.err) {
 				t.Errorf("%v, want %v", err, test.err)
 			}
-			want = append(slices.DeleteFunc(want, func(s string) bool { return slices.Contains(test.go_, s) }), test.come...)
+			want = append(slices.DeleteFunc(want, func(s string) bool { return slices.Contains(test.went, s) }), test.come...)
 			slices.Sort(want)
 			if got := d.names(); !slices.Equal(got, want) {
 				t.Errorf("folders %q, want %q", got, want)

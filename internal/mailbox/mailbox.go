@@ -26,7 +26,8 @@
 // A block holds the entries of 256 consecutive UIDs, a block of texts those of
 // 64: which one holds a message follows from its UID. What is sealed is bound
 // to its partition and its key: a value moved to another place does not open
-// (fault.Corrupt).
+// (fault.Corrupt). What was filed is bound to its partition and its ID instead,
+// until it is folded, since filing knows neither the UID nor a secret.
 //
 // Functions take a Reader or Writer of the owner's partition, from the one who
 // has the store; none begins a transaction but Fold and FoldTexts, which are

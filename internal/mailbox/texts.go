@@ -24,7 +24,9 @@ type Text struct {
 	Text string
 }
 
-// A ReadText reads the folded texts of a message from its bytes.
+// A ReadText reads the folded texts of a message from its bytes. FoldTexts
+// calls it from several goroutines at once, outside of its transactions; Texts
+// within the transaction of its Reader.
 type ReadText func(it *Item, s *keyring.Session) (header, body string, err error)
 
 // Texts are compressed one by one: together they would be smaller, but the

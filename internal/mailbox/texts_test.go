@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"vaguemestre/internal/fault"
@@ -84,6 +85,33 @@ func TestTextsAreKeptAfterTheFirstSearch(t *testing.T) {
 	}
 }
 
+// A text is not kept of a message that left while it was read.
+func TestTextsOfWhatLeftAreNotKept(t *testing.T) {
+	d := newDesk(t)
+	d.fileMany(Inbox, 0, 3)
+	update := func(fn func(store.Writer) error) error {
+		d.update(func(w store.Writer) error { _, _, err := d.book.Expunge(w, Inbox, []UID{2}); return err })
+		if err := d.book.FoldTexts(d.View, d.Update, Inbox, d.read); err != nil { // so does another process
+			return err
+		}
+		return d.Update(fn)
+	}
+	if err := d.book.FoldTexts(d.View, update, Inbox, d.read); err != nil {
+		t.Fatal(err)
+	}
+	d.view(func(r store.Reader) error {
+		texts, err := d.book.keptTexts(r, Inbox, 0)
+		if _, ok := findText(texts, 2); ok || len(texts) != 2 {
+			t.Errorf("%d texts are kept, want 2", len(texts))
+		}
+		st, err := readState(r, Inbox)
+		if st.texts != 2 {
+			t.Errorf("%d texts are counted, want 2", st.texts)
+		}
+		return err
+	})
+}
+
 func TestLongTextsAreFoundToo(t *testing.T) {
 	d := newDesk(t)
 	random := func(n int) string {
@@ -96,27 +124,26 @@ func TestLongTextsAreFoundToo(t *testing.T) {
 	}
 	sizes := []int{0, 10, 100 << 10, 4 << 20, maxText + 1}
 	d.fileMany(Inbox, 0, len(sizes))
-	reads := 0
+	var reads atomic.Int32
 	read := func(it *Item, s *keyring.Session) (string, string, error) {
-		reads++
+		reads.Add(1)
 		_, _, err := d.read(it, s)
 		return "", random(sizes[int(it.Envelope.MessageID[5]-'0')]), err
 	}
 	if err := d.book.FoldTexts(d.View, d.Update, Inbox, read); err != nil {
 		t.Fatal(err)
 	}
-	if reads != len(sizes) {
-		t.Errorf("%d reads, want %d", reads, len(sizes))
+	if n := reads.Swap(0); int(n) != len(sizes) {
+		t.Errorf("%d reads, want %d", n, len(sizes))
 	}
-	reads = 0
 	got := d.texts(Inbox, d.uids(Inbox), true, read)
 	for i, n := range sizes {
 		if got[UID(i+1)] != random(n) {
 			t.Errorf("the text of %d bytes is another", n)
 		}
 	}
-	if reads != 2 {
-		t.Errorf("%d reads in a search, want 2: those too long to keep", reads)
+	if n := reads.Load(); n != 2 {
+		t.Errorf("%d reads in a search, want 2: those too long to keep", n)
 	}
 	d.update(func(w store.Writer) error { _, _, err := d.book.Expunge(w, Inbox, d.uids(Inbox)); return err })
 	for _, p := range d.dump() {
