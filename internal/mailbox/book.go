@@ -15,14 +15,14 @@ import (
 // goroutines.
 type Book struct {
 	part    store.Part
-	key     *keyring.Key
+	key     keyring.Opener
 	session *keyring.Session // of the mailbox key
 	cache   *Cache
 }
 
 // Open opens the mailbox of part with its owner's key. fault.NotFound: there is
 // none. fault.Corrupt: it is not theirs.
-func Open(r store.Reader, part store.Part, key *keyring.Key, c *Cache) (*Book, error) {
+func Open(r store.Reader, part store.Part, key keyring.Opener, c *Cache) (*Book, error) {
 	value, err := r.Get(keyKey)
 	if err != nil {
 		return nil, err
