@@ -12,47 +12,31 @@ import (
 // window in two halves: exact to within half its span.
 type Window struct {
 	span time.Duration
-	max  int // of keys
+	max  int // of keys, in both halves together
 
-	mu   sync.Mutex
-	keys map[string]*count
+	mu        sync.Mutex
+	start     time.Time      // of the half that is running
+	now, then map[string]int // counts of that half, and of the one before
 }
 
-type count struct {
-	start     time.Time // of the half that is running
-	now, then int
-}
-
-// NewWindow returns a Window of that span that remembers at most max keys; the
-// stalest are forgotten first.
+// NewWindow returns a Window of that span that remembers at most max keys; one
+// of the older half is forgotten first.
 func NewWindow(span time.Duration, max int) *Window {
-	return &Window{span: span, max: max, keys: map[string]*count{}}
+	return &Window{span: span, max: max, now: map[string]int{}, then: map[string]int{}}
 }
 
 // Add counts n events of key and returns how many there are in the window.
 func (w *Window) Add(key string, n int, now time.Time) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c := w.keys[key]
-	if c == nil {
-		if n == 0 {
-			return 0
+	w.turn(now)
+	if n > 0 {
+		if w.now[key] == 0 && len(w.now)+len(w.then) >= w.max {
+			w.forget()
 		}
-		if len(w.keys) >= w.max {
-			w.forget(now)
-		}
-		c = &count{start: now}
-		w.keys[key] = c
+		w.now[key] += n
 	}
-	half := w.span / 2
-	switch age := now.Sub(c.start); {
-	case age >= w.span:
-		*c = count{start: now}
-	case age >= half:
-		*c = count{start: c.start.Add(half), then: c.now}
-	}
-	c.now += n
-	return c.now + c.then
+	return w.now[key] + w.then[key]
 }
 
 // Count returns how many events of key are in the window.
@@ -62,21 +46,29 @@ func (w *Window) Count(key string, now time.Time) int { return w.Add(key, 0, now
 func (w *Window) Reset(key string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.keys, key)
+	delete(w.now, key)
+	delete(w.then, key)
 }
 
-// forget drops what is over, and if that is not enough, the stalest key.
-func (w *Window) forget(now time.Time) {
-	var stalest string
-	var at time.Time
-	for k, c := range w.keys {
-		if now.Sub(c.start) >= w.span {
-			delete(w.keys, k)
-		} else if stalest == "" || c.start.Before(at) {
-			stalest, at = k, c.start
-		}
+// turn begins a new half when the running one is over.
+func (w *Window) turn(now time.Time) {
+	switch age := now.Sub(w.start); {
+	case age >= w.span:
+		w.start, w.now, w.then = now, map[string]int{}, map[string]int{}
+	case age >= w.span/2:
+		w.start, w.now, w.then = w.start.Add(w.span/2), map[string]int{}, w.now
 	}
-	if len(w.keys) >= w.max {
-		delete(w.keys, stalest)
+}
+
+// forget drops one key, whichever: looking for the stalest would let whoever
+// tries many keys make every event slow.
+func (w *Window) forget() {
+	half := w.then
+	if len(half) == 0 {
+		half = w.now
+	}
+	for key := range half {
+		delete(half, key)
+		return
 	}
 }
