@@ -78,6 +78,7 @@ type Entry struct {
 	Object        Ref
 	Rendition     Ref    `json:",omitempty"` // the PDF that shows a CDA
 	RenditionName string `json:",omitempty"`
+	RenditionSize int64  `json:",omitempty"`
 }
 
 // An Author is who answers for a document.
@@ -175,7 +176,7 @@ func number(r store.Reader, key string) (uint64, error) {
 const uuidLength = 26
 
 // Documents opens the documents from number from on, in order of arrival.
-func Documents(r store.Reader, part store.Part, key *keyring.Key, from uint64) iter.Seq2[Document, error] {
+func Documents(r store.Reader, part store.Part, key keyring.Opener, from uint64) iter.Seq2[Document, error] {
 	return func(yield func(Document, error) bool) {
 		_, to := store.Prefix("doc/e/")
 		for p, err := range r.Scan(entryKey(from), to) {
@@ -190,7 +191,7 @@ func Documents(r store.Reader, part store.Part, key *keyring.Key, from uint64) i
 	}
 }
 
-func open(part store.Part, key *keyring.Key, p store.Pair) (d Document, err error) {
+func open(part store.Part, key keyring.Opener, p store.Pair) (d Document, err error) {
 	v := p.Value
 	if len(v) < 2+uuidLength+1 || v[0] != version {
 		return d, fmt.Errorf("vault: document of an unknown version: %w", fault.Corrupt)

@@ -163,7 +163,7 @@ func Verify(r store.Reader, s fact.Scope, since ...Mark) (entries uint64, err er
 
 // Entries opens the trail for its owner, or for the escrow: oldest first,
 // after entry number after.
-func Entries(r store.Reader, part store.Part, key *keyring.Key, after uint64) iter.Seq2[Entry, error] {
+func Entries(r store.Reader, part store.Part, key keyring.Opener, after uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		sessions := map[string]*keyring.Session{}
 		_, to := store.Prefix("aud/e/")
@@ -181,7 +181,7 @@ func Entries(r store.Reader, part store.Part, key *keyring.Key, after uint64) it
 	}
 }
 
-func open(r store.Reader, part store.Part, key *keyring.Key, sessions map[string]*keyring.Session, seq uint64, value []byte) (e Entry, err error) {
+func open(r store.Reader, part store.Part, key keyring.Opener, sessions map[string]*keyring.Session, seq uint64, value []byte) (e Entry, err error) {
 	if len(value) < 1+keyLength || value[0] != version {
 		return e, fmt.Errorf("audit: entry of an unknown version: %w", fault.Corrupt)
 	}

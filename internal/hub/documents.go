@@ -245,6 +245,7 @@ func (f found) entry(p *parcel) vault.Entry {
 	}
 	if f.rendition >= 0 {
 		e.RenditionName = p.cuts[f.rendition].Part.FileName()
+		e.RenditionSize = int64(len(p.cuts[f.rendition].Decoded))
 	}
 	return e
 }

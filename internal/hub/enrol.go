@@ -15,7 +15,6 @@ import (
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault"
-	"vaguemestre/vault/keyring"
 )
 
 // A Person is what is needed to enrol a patient.
@@ -200,24 +199,4 @@ func (h *Hub) atMailbox(ctx context.Context, a ident.Address, fn func(*tx) error
 		return fmt.Errorf("hub: mailbox: %w", fault.NotFound)
 	}
 	return h.do(ctx, part, fn)
-}
-
-// unlock gives the key of a partition's owner.
-func (h *Hub) unlock(ctx context.Context, part store.Part) (key *keyring.Key, err error) {
-	if h.Sealed() {
-		return nil, fmt.Errorf("hub: unlock: %w", fault.Sealed)
-	}
-	secret, err := h.Erasure.Find(part)
-	if err != nil {
-		return nil, fmt.Errorf("hub: unlock: %w", err)
-	}
-	err = h.view(ctx, part, func(r store.Reader) error {
-		locked, err := owner.Locked(r)
-		if err != nil {
-			return err
-		}
-		key, err = h.Ring.Unlock(part, locked, secret)
-		return err
-	})
-	return key, err
 }

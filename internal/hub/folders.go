@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"strings"
 
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/store"
@@ -16,18 +17,40 @@ func (m *Mailbox) Folders(ctx context.Context) (list []mailbox.Folder, err error
 		list, err = m.book.Folders(r)
 		return err
 	})
+	for _, f := range list {
+		m.noteShelf(f)
+	}
 	return list, err
+}
+
+// noteShelf remembers which folders show the vault: looking at one of them, and
+// at no other, puts what is new on its shelf.
+func (m *Mailbox) noteShelf(f mailbox.Folder) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.shelves[f.ID] = f.ReadOnly
+}
+
+func (m *Mailbox) isShelf(f mailbox.FolderID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.shelves[f]
 }
 
 // Folder returns the folder of that name.
 func (m *Mailbox) Folder(ctx context.Context, name string) (f mailbox.Folder, err error) {
-	if err := m.shelve(ctx); err != nil {
-		return f, err
+	if strings.HasPrefix(name, shelfRoot) {
+		if err := m.shelve(ctx); err != nil {
+			return f, err
+		}
 	}
 	err = m.view(ctx, func(r store.Reader) error {
 		f, err = m.book.Folder(r, name)
 		return err
 	})
+	if err == nil {
+		m.noteShelf(f)
+	}
 	return f, err
 }
 

@@ -79,8 +79,9 @@ var DefaultLimits = Limits{
 // A Hub is the door. Its methods may be called from many goroutines.
 type Hub struct {
 	Config
-	certs  *certs
-	trails *trails
+	certs  *bounded[*keyring.Cert]
+	keys   *bounded[*keyring.Key]
+	trails *bounded[*trailKey]
 	books  *books
 	cache  *mailbox.Cache
 
@@ -112,8 +113,9 @@ func New(c Config) (*Hub, error) {
 	const senders, accounts = 100_000, 200_000
 	return &Hub{
 		Config: c,
-		certs:  newCerts(),
-		trails: newTrails(),
+		certs:  newBounded[*keyring.Cert](maxCerts),
+		keys:   newBounded[*keyring.Key](maxKeys),
+		trails: newBounded[*trailKey](maxTrailKeys),
 		books:  newBooks(),
 		cache:  mailbox.NewCache(c.Limits.ListingCache),
 

@@ -30,8 +30,7 @@ type books struct {
 type book struct {
 	*mailbox.Book
 	sessions int
-	key      *keyring.Key
-	cert     *keyring.Cert
+	key      *ownerKey
 }
 
 func newBooks() *books { return &books{open: map[store.Part]*book{}} }
@@ -52,9 +51,6 @@ func (h *Hub) take(ctx context.Context, part store.Part) (*book, error) {
 	}
 	opened := &book{sessions: 1, key: key}
 	err = h.view(ctx, part, func(r store.Reader) error {
-		if opened.cert, err = h.cert(r, part); err != nil {
-			return err
-		}
 		opened.Book, err = mailbox.Open(r, part, key, h.cache)
 		return err
 	})
@@ -89,9 +85,10 @@ type Mailbox struct {
 	actor Actor
 	book  *book
 
-	mu     sync.Mutex
-	traced map[mailbox.FolderID]bool // folders this session has read in
-	closed bool
+	mu      sync.Mutex
+	traced  map[mailbox.FolderID]bool // folders this session has read in
+	shelves map[mailbox.FolderID]bool // folders that show the vault
+	closed  bool
 }
 
 // OpenMailbox opens the mailbox of an actor who has logged in. A hub that is
@@ -119,7 +116,7 @@ func (h *Hub) OpenMailbox(ctx context.Context, a Actor) (*Mailbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Mailbox{h: h, actor: a, book: b, traced: map[mailbox.FolderID]bool{}}, nil
+	return &Mailbox{h: h, actor: a, book: b, traced: map[mailbox.FolderID]bool{}, shelves: map[mailbox.FolderID]bool{}}, nil
 }
 
 // Close ends the session with the mailbox.
@@ -147,6 +144,14 @@ func (m *Mailbox) transactions(ctx context.Context) (mailbox.View, mailbox.Updat
 		func(fn func(store.Writer) error) error {
 			return m.h.commit(ctx, m.actor.Part, func(t *tx) error { return fn(t.Writer) })
 		}
+}
+
+func (m *Mailbox) cert(ctx context.Context) (c *keyring.Cert, err error) {
+	err = m.view(ctx, func(r store.Reader) error {
+		c, err = m.h.cert(r, m.actor.Part)
+		return err
+	})
+	return c, err
 }
 
 // trace writes into the trail that this session reads in a folder: once, or,
@@ -180,8 +185,10 @@ func (m *Mailbox) trace(ctx context.Context, f mailbox.FolderID, uid mailbox.UID
 
 // Changes tells what happened to a folder since a cursor.
 func (m *Mailbox) Changes(ctx context.Context, f mailbox.FolderID, since mailbox.Cursor) (d mailbox.Delta, err error) {
-	if err := m.shelve(ctx); err != nil {
-		return d, err
+	if m.isShelf(f) {
+		if err := m.shelve(ctx); err != nil {
+			return d, err
+		}
 	}
 	err = m.view(ctx, func(r store.Reader) error {
 		d, err = m.book.Changes(r, f, since)
@@ -378,7 +385,11 @@ func (m *Mailbox) SetFlags(ctx context.Context, f mailbox.FolderID, uids []mailb
 
 // Append files a message of the owner's own: a draft, a copy of what was sent.
 func (m *Mailbox) Append(ctx context.Context, f mailbox.FolderID, raw []byte, flags mailbox.Flags, received time.Time) (uid mailbox.UID, err error) {
-	s, err := m.h.sealOwn(m.actor, m.book.cert, raw, received)
+	cert, err := m.cert(ctx)
+	if err != nil {
+		return 0, err
+	}
+	s, err := m.h.sealOwn(m.actor, cert, raw, received)
 	if err != nil {
 		return 0, err
 	}

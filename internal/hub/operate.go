@@ -310,6 +310,8 @@ func (h *Hub) Erase(ctx context.Context, operator string, a ident.Address) error
 	if err := h.Erasure.Destroy(part); err != nil {
 		return fmt.Errorf("hub: erase: %w", err)
 	}
+	h.keys.forget(part)
+	h.certs.forget(part)
 	if err := h.do(ctx, directory.IndexPart(h.Index, a), func(t *tx) error { return directory.Erase(t) }); err != nil {
 		return err
 	}

@@ -130,7 +130,7 @@ func (m *Mailbox) viewOf(ctx context.Context, d vault.Document) (*sealedMail, er
 	}
 	err := m.view(ctx, func(r store.Reader) (err error) {
 		for i := range files {
-			if files[i].Content, err = m.h.read(ctx, r, m.actor.Part, d.Session, refs[i]); err != nil {
+			if files[i].Content, err = m.stuff(ctx, r, d, refs[i], files[i].Type); err != nil {
 				return err
 			}
 		}
@@ -158,7 +158,11 @@ func (m *Mailbox) viewOf(ctx context.Context, d vault.Document) (*sealedMail, er
 	if len(cuts) != len(files) {
 		return nil, fmt.Errorf("hub: a document's view has %d files, not %d", len(cuts), len(files))
 	}
-	v, err := newSealedMail(m.actor.Part, m.book.cert)
+	cert, err := m.cert(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v, err := newSealedMail(m.actor.Part, cert)
 	if err != nil {
 		return nil, err
 	}
@@ -168,6 +172,19 @@ func (m *Mailbox) viewOf(ctx context.Context, d vault.Document) (*sealedMail, er
 		parts[i] = mailbox.PartRef{Ref: string(ref), Key: d.Session.Key()}
 	}
 	return v, v.finish(mail, layout, skeleton, parts, e.Filed)
+}
+
+// stuff returns what the view is composed with in a file's place: the file, if
+// there is text in it to be shown, else as many bytes. Only their number
+// matters for the rest, since the skeleton holds none of them.
+func (m *Mailbox) stuff(ctx context.Context, r store.Reader, d vault.Document, ref vault.Ref, mediaType string) ([]byte, error) {
+	switch {
+	case ref == d.Entry.Rendition:
+		return make([]byte, d.Entry.RenditionSize), nil
+	case mediaType == "application/pdf" || strings.HasPrefix(mediaType, "image/"):
+		return make([]byte, d.Entry.Size), nil
+	}
+	return m.h.read(ctx, r, m.actor.Part, d.Session, ref)
 }
 
 func authorOf(e vault.Entry) message.Address {

@@ -3,14 +3,11 @@ package hub
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
-	"sync"
 	"time"
 
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
-	"vaguemestre/internal/owner"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
 	"vaguemestre/vault/keyring"
@@ -41,22 +38,11 @@ type trailKey struct {
 	until time.Time
 }
 
-// trails remembers the keys that this process seals trails with.
-type trails struct {
-	mu   sync.Mutex
-	keys map[store.Part]*trailKey
-}
-
-func newTrails() *trails { return &trails{keys: map[store.Part]*trailKey{}} }
-
 // trailKey returns the key that seals entries of a partition's trail, making
 // one at need. Its readers are the owner, if the partition has one, and the
 // escrow.
 func (h *Hub) trailKey(r store.Reader, part store.Part, now time.Time) (*trailKey, error) {
-	h.trails.mu.Lock()
-	k := h.trails.keys[part]
-	h.trails.mu.Unlock()
-	if k != nil && now.Before(k.until) {
+	if k, ok := h.trails.get(part); ok && now.Before(k.until) {
 		return k, nil
 	}
 	var readers []*keyring.Cert
@@ -73,17 +59,8 @@ func (h *Hub) trailKey(r store.Reader, part store.Part, now time.Time) (*trailKe
 	if err != nil {
 		return nil, err
 	}
-	k = &trailKey{made, now.Add(trailKeyLife)}
-	h.trails.mu.Lock()
-	defer h.trails.mu.Unlock()
-	if len(h.trails.keys) >= maxTrailKeys {
-		for p, old := range h.trails.keys { // any of them: a new one costs little
-			if now.After(old.until) || len(h.trails.keys) >= maxTrailKeys {
-				delete(h.trails.keys, p)
-			}
-		}
-	}
-	h.trails.keys[part] = k
+	k := &trailKey{made, now.Add(trailKeyLife)}
+	h.trails.put(part, k)
 	return k, nil
 }
 
@@ -117,39 +94,4 @@ func (h *Hub) VerifyTrail(ctx context.Context, part store.Part, since ...audit.M
 		return err
 	})
 	return entries, err
-}
-
-// certs remembers the certificates that this process has parsed.
-type certs struct {
-	mu     sync.Mutex
-	parsed map[store.Part]*keyring.Cert
-}
-
-func newCerts() *certs { return &certs{parsed: map[store.Part]*keyring.Cert{}} }
-
-const maxCerts = 4096
-
-// cert returns the certificate of a partition's owner, fault.NotFound if it
-// has none.
-func (h *Hub) cert(r store.Reader, part store.Part) (*keyring.Cert, error) {
-	raw, err := owner.Cert(r)
-	if err != nil {
-		return nil, err
-	}
-	h.certs.mu.Lock()
-	c := h.certs.parsed[part]
-	h.certs.mu.Unlock()
-	if c != nil && string(c.Marshal()) == string(raw) {
-		return c, nil
-	}
-	if c, err = keyring.ParseCert(raw); err != nil {
-		return nil, fmt.Errorf("hub: certificate: %w", err)
-	}
-	h.certs.mu.Lock()
-	defer h.certs.mu.Unlock()
-	if len(h.certs.parsed) >= maxCerts {
-		clear(h.certs.parsed)
-	}
-	h.certs.parsed[part] = c
-	return c, nil
 }

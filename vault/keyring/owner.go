@@ -32,6 +32,12 @@ const (
 	lockContext = "owner key "
 )
 
+// An Opener gives back the session that wraps carry: a Key, or what unlocks one
+// at need.
+type Opener interface {
+	Open(wraps []byte) (*Session, error)
+}
+
 // A Key is an owner's private half, unlocked. It opens wraps, and that is all
 // it does. It may be used from many goroutines.
 type Key struct {

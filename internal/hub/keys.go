@@ -1,0 +1,122 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/owner"
+	"vaguemestre/internal/store"
+	"vaguemestre/vault/keyring"
+)
+
+// What a process remembers of keys is bounded: each takes some ten kilobytes
+// when it is ready for use, and is made again in a tenth of a millisecond.
+const (
+	maxCerts = 512
+	maxKeys  = 64
+)
+
+// A bounded map forgets any of its entries when it is full.
+type bounded[V any] struct {
+	max int
+
+	mu sync.Mutex
+	m  map[store.Part]V
+}
+
+func newBounded[V any](max int) *bounded[V] { return &bounded[V]{max: max, m: map[store.Part]V{}} }
+
+func (b *bounded[V]) get(part store.Part) (v V, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	v, ok = b.m[part]
+	return v, ok
+}
+
+func (b *bounded[V]) put(part store.Part, v V) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for p := range b.m {
+		if len(b.m) < b.max {
+			break
+		}
+		delete(b.m, p)
+	}
+	b.m[part] = v
+}
+
+func (b *bounded[V]) forget(part store.Part) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.m, part)
+}
+
+// cert returns the certificate of a partition's owner, fault.NotFound if it
+// has none.
+func (h *Hub) cert(r store.Reader, part store.Part) (*keyring.Cert, error) {
+	raw, err := owner.Cert(r)
+	if err != nil {
+		return nil, err
+	}
+	if c, ok := h.certs.get(part); ok && string(c.Marshal()) == string(raw) {
+		return c, nil
+	}
+	c, err := keyring.ParseCert(raw)
+	if err != nil {
+		return nil, fmt.Errorf("hub: certificate: %w", err)
+	}
+	h.certs.put(part, c)
+	return c, nil
+}
+
+// An ownerKey opens what is sealed to an owner. It is unlocked at need, so that
+// a session that is idle holds no private key.
+type ownerKey struct {
+	h      *Hub
+	part   store.Part
+	locked []byte
+}
+
+// unlock returns the key of a partition's owner, after proof that it unlocks.
+func (h *Hub) unlock(ctx context.Context, part store.Part) (*ownerKey, error) {
+	k := &ownerKey{h: h, part: part}
+	err := h.view(ctx, part, func(r store.Reader) (err error) {
+		k.locked, err = owner.Locked(r)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	_, err = k.unlocked()
+	return k, err
+}
+
+func (k *ownerKey) unlocked() (*keyring.Key, error) {
+	if k.h.Sealed() {
+		return nil, fmt.Errorf("hub: unlock: %w", fault.Sealed)
+	}
+	if key, ok := k.h.keys.get(k.part); ok {
+		return key, nil
+	}
+	secret, err := k.h.Erasure.Find(k.part)
+	if err != nil {
+		return nil, fmt.Errorf("hub: unlock: %w", err)
+	}
+	key, err := k.h.Ring.Unlock(k.part, k.locked, secret)
+	if err != nil {
+		return nil, err
+	}
+	k.h.keys.put(k.part, key)
+	return key, nil
+}
+
+// Open implements keyring.Opener.
+func (k *ownerKey) Open(wraps []byte) (*keyring.Session, error) {
+	key, err := k.unlocked()
+	if err != nil {
+		return nil, err
+	}
+	return key.Open(wraps)
+}
