@@ -7,7 +7,7 @@
 //
 //	Server    listeners, limits, the folders open in this process
 //	preface   the clear text before STARTTLS; no library code runs there
-//	wire      the connection under the library: limits, ID, literals, pace
+//	wire      the connection under the library: limits, ID, literals, pace (line: the grammar of a line)
 //	session   one client: its methods are the commands
 //	folder    what the process knows of one folder, shared by its sessions
 //	view      what one session has told its client of a folder
@@ -26,7 +26,9 @@
 //
 // CONDSTORE, QRESYNC, SORT, THREAD, QUOTA, ACL, COMPRESS, MULTIAPPEND. SEARCH
 // RETURN (SAVE) alone also returns ALL, since the library cannot tell the two
-// apart. RENAME of INBOX is refused.
+// apart. RENAME of INBOX is refused. "&" in a name is written "&-" to IMAP4rev2
+// clients as well, and read so, since the library writes it so. Of two SMALLER
+// in one SEARCH the greater counts (the library joins them).
 package imapd
 
 import (

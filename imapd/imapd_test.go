@@ -88,20 +88,29 @@ func (l *lockedBuffer) reset() {
 	l.b.Reset()
 }
 
-// start starts a server that ends with the test.
+// start starts a server on a hub of its own, which ends with the test.
 func start(t testing.TB, change func(*Config)) *harness {
+	t.Helper()
+	fake := newFakeHub()
+	h := startOn(t, fake, change)
+	h.hub = fake
+	return h
+}
+
+// startOn starts a server on a hub.
+func startOn(t testing.TB, hub Hub, change func(*Config)) *harness {
 	t.Helper()
 	cert, err := listen.NewCertificate(issue())
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &harness{hub: newFakeHub(), metrics: prometheus.NewRegistry(), log: &lockedBuffer{}}
+	h := &harness{metrics: prometheus.NewRegistry(), log: &lockedBuffer{}}
 	cfg := Config{TLS: cert.Config(), Metrics: h.metrics, Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Now: func() time.Time { return time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC) }}
 	if change != nil {
 		change(&cfg)
 	}
-	h.server = New(h.hub, cfg)
+	h.server = New(hub, cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	serve := func(m Mode) string {
