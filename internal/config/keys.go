@@ -1,0 +1,154 @@
+package config
+
+import "time"
+
+// A key is one row of the table: the name in the file, what it means, and
+// where in a Config its value goes and what it may be.
+type key struct {
+	name  string // table and key, joined by a dot
+	doc   string
+	value func(*Config) value
+}
+
+const (
+	kb = 1 << 10
+	mb = 1 << 20
+	gb = 1 << 30
+)
+
+// keys is every key there is, in the order of the file.
+var keys = []key{
+	{"installation", "Written by init, here and into the store: serve refuses a store that does not carry this mark, so that it never starts empty by mistake.",
+		func(c *Config) value { return textValue{at: &c.Installation, check: isInstallation, needed: true} }},
+	{"domain", "The name of this hub: in greetings, receipts and notices.",
+		func(c *Config) value { return textValue{at: &c.Domain, check: isDomain, needed: true} }},
+	{"patient_domain", "The domain of the patients' addresses, MATRICULE@patient_domain.",
+		func(c *Config) value { return textValue{at: &c.PatientDomain, check: isDomain, needed: true} }},
+	{"test_mode", "Accept invented matricules. Never on a hub that real people use.",
+		func(c *Config) value { return boolValue{at: &c.TestMode} }},
+
+	{"operators", "The folder of those who may use the administrator's verbs: one file for each name, with the hash of a token.",
+		func(c *Config) value { return pathValue{at: &c.Operators, otherwise: "operators"} }},
+
+	{"checkpoints", "The file that notes every minute, signed, how far each trail has come: it shows a trail that was cut or put back. Better on another disk, or copied away.",
+		func(c *Config) value { return pathValue{at: &c.Checkpoints, otherwise: "checkpoints.jsonl"} }},
+
+	{"listen.smtps", "Submission of mail with TLS from the first byte (RFC 8314); the standard port is 465. Lists of \"host:port\"; an empty list is off.",
+		func(c *Config) value { return addressesValue{at: &c.Listen.SMTPS} }},
+	{"listen.submission", "Submission of mail with STARTTLS; the standard port is 587.",
+		func(c *Config) value { return addressesValue{at: &c.Listen.Submission} }},
+	{"listen.imaps", "IMAP with TLS from the first byte; the standard port is 993.",
+		func(c *Config) value { return addressesValue{at: &c.Listen.IMAPS} }},
+	{"listen.imap", "IMAP with STARTTLS; the standard port is 143.",
+		func(c *Config) value { return addressesValue{at: &c.Listen.IMAP} }},
+	{"listen.metrics", "Counters for Prometheus, over plain HTTP at /metrics. Loopback only; empty is off.",
+		func(c *Config) value { return textValue{at: &c.Listen.Metrics, check: isLoopback} }},
+	{"listen.admin", "The unix socket of the administrator's verbs. Whoever may open it is an administrator.",
+		func(c *Config) value {
+			return pathValue{at: &c.Listen.Admin, otherwise: "admin.sock", check: isSocketPath}
+		}},
+
+	{"tls.certificate", "PEM file of the server's certificate and those above it. SIGHUP reads both files again.",
+		func(c *Config) value { return pathValue{at: &c.TLS.Certificate, needed: true} }},
+	{"tls.key", "PEM file of its private key.",
+		func(c *Config) value { return pathValue{at: &c.TLS.Key, needed: true} }},
+
+	{"keys.hub", "The hub key. Whoever has it, the erasure secrets and the data reads everything: keep it apart from both the data and its backups. `serve --sealed` runs without.",
+		func(c *Config) value { return pathValue{at: &c.Keys.Hub, needed: true} }},
+	{"keys.index", "The index key: without it no mailbox is found.",
+		func(c *Config) value { return pathValue{at: &c.Keys.Index, needed: true} }},
+	{"keys.erasure", "The erasure secrets, one file or several equal ones on different disks. Never restore an old copy of them: that would bring back the erased.",
+		func(c *Config) value { return pathsValue{at: &c.Keys.Erasure, needed: true} }},
+	{"keys.escrow", "The certificate of the audit escrow, who can read every trail. Its private half belongs offline.",
+		func(c *Config) value { return pathValue{at: &c.Keys.Escrow, needed: true} }},
+
+	{"store.sqlite", "The records in one file. Either this or store.postgres.",
+		func(c *Config) value { return pathValue{at: &c.Store.SQLite} }},
+	{"store.postgres", "The records in PostgreSQL: a connection string, or \"file:PATH\" or \"env:NAME\" to read it from there.",
+		func(c *Config) value { return secretValue{at: &c.Store.Postgres} }},
+	{"blobs.dir", "The folder of the large sealed objects. It belongs to the store: back up both with the verb backup.",
+		func(c *Config) value { return pathValue{at: &c.Blobs, needed: true} }},
+	{"bus.redis", "Where several hub processes wake each other: a Redis URL, or \"file:PATH\" or \"env:NAME\". Empty: there is one process.",
+		func(c *Config) value { return secretValue{at: &c.Redis} }},
+
+	{"limits.mail", "The largest mail.",
+		func(c *Config) value { return sizeValue{&c.Limits.Mail, 50 * mb, 64 * kb, 500 * mb} }},
+	{"limits.patient_mail", "The largest mail with a patient among its recipients.",
+		func(c *Config) value { return sizeValue{&c.Limits.PatientMail, 25 * mb, 64 * kb, 500 * mb} }},
+	{"limits.quota", "The room of one mailbox.",
+		func(c *Config) value { return sizeValue{&c.Limits.Quota, 4 * gb, 1 * mb, 1024 * gb} }},
+	{"limits.recipients", "Recipients of one mail.",
+		func(c *Config) value { return intValue{&c.Limits.Recipients, 100, 1, 10_000} }},
+	{"limits.connections", "Connections to one port.",
+		func(c *Config) value { return intValue{&c.Limits.Connections, 2000, 1, 1_000_000} }},
+	{"limits.connections_per_address", "Connections to one port from one IPv4 address or one IPv6 /64.",
+		func(c *Config) value { return intValue{&c.Limits.ConnectionsPerAddress, 200, 1, 1_000_000} }},
+	{"limits.sessions", "IMAP sessions of one account.",
+		func(c *Config) value { return intValue{&c.Limits.Sessions, 32, 1, 10_000} }},
+	{"limits.login_failures", "Failed logins of one account in a quarter of an hour, before it has to wait; five times that for one address.",
+		func(c *Config) value { return intValue{&c.Limits.LoginFailures, 20, 1, 10_000} }},
+	{"limits.login_failures_per_connection", "Failed logins before the connection is closed.",
+		func(c *Config) value { return intValue{&c.Limits.LoginFailuresPerConnection, 5, 1, 100} }},
+	{"limits.smtp_errors", "Refused SMTP commands before the connection is closed.",
+		func(c *Config) value { return intValue{&c.Limits.SMTPErrors, 100, 1, 10_000} }},
+	{"limits.refused_per_hour", "A sender who tries addresses out is slowed down: above this many refused recipients in an hour…",
+		func(c *Config) value { return intValue{&c.Limits.RefusedPerHour, 20, 1, 1_000_000} }},
+	{"limits.refused_per_day", "…or in a day…",
+		func(c *Config) value { return intValue{&c.Limits.RefusedPerDay, 100, 1, 1_000_000} }},
+	{"limits.refused_share", "…if they are also more than this percentage of all.",
+		func(c *Config) value { return intValue{&c.Limits.RefusedShare, 20, 1, 100} }},
+	{"limits.smtp_memory", "Memory for mails being received; beyond it they wait, then get a passing failure.",
+		func(c *Config) value { return sizeValue{&c.Limits.SMTPMemory, 256 * mb, 1 * mb, 1024 * gb} }},
+	{"limits.imap_memory", "Memory for messages and parts being sent to mail clients.",
+		func(c *Config) value { return sizeValue{&c.Limits.IMAPMemory, 256 * mb, 1 * mb, 1024 * gb} }},
+	{"limits.listing_cache", "Memory for opened listings.",
+		func(c *Config) value { return sizeValue{&c.Limits.ListingCache, 32 * mb, 0, 1024 * gb} }},
+	{"limits.memory", "Memory that the process tries to stay below as a whole; 0 is no such limit.",
+		func(c *Config) value { return sizeValue{&c.Limits.Memory, 0, 0, 1024 * gb} }},
+	{"limits.handshake", "Time for a TLS handshake.",
+		func(c *Config) value {
+			return durationValue{&c.Limits.Handshake, 10 * time.Second, time.Second, time.Minute}
+		}},
+	{"limits.anonymous", "Silence allowed before login.",
+		func(c *Config) value {
+			return durationValue{&c.Limits.Anonymous, time.Minute, time.Second, time.Hour}
+		}},
+	{"limits.smtp_idle", "Silence of an SMTP client that has logged in.",
+		func(c *Config) value {
+			return durationValue{&c.Limits.SMTPIdle, 5 * time.Minute, time.Second, 24 * time.Hour}
+		}},
+	{"limits.imap_idle", "Silence of an IMAP client that has logged in; RFC 9051 asks for 30 minutes.",
+		func(c *Config) value {
+			return durationValue{&c.Limits.IMAPIdle, 35 * time.Minute, time.Second, 24 * time.Hour}
+		}},
+	{"limits.act", "Time for one act of the hub: filing a mail, checking a recipient.",
+		func(c *Config) value {
+			return durationValue{&c.Limits.Act, 2 * time.Minute, time.Second, time.Hour}
+		}},
+	{"limits.drain", "Time that mails under way have to be filed when the hub stops.",
+		func(c *Config) value {
+			return durationValue{&c.Limits.Drain, 20 * time.Second, 0, 10 * time.Minute}
+		}},
+
+	{"janitor.outbox", "How often what could not leave is tried again.",
+		func(c *Config) value {
+			return durationValue{&c.Janitor.Outbox, time.Minute, time.Second, time.Hour}
+		}},
+	{"janitor.checkpoint", "How often a checkpoint of the trails is written, if anything happened.",
+		func(c *Config) value {
+			return durationValue{&c.Janitor.Checkpoint, time.Minute, time.Second, time.Hour}
+		}},
+	{"janitor.sweep", "How often what a crash left behind is swept.",
+		func(c *Config) value {
+			return durationValue{&c.Janitor.Sweep, 24 * time.Hour, time.Minute, 30 * 24 * time.Hour}
+		}},
+
+	{"log.level", "What is logged: debug, info, warn or error.",
+		func(c *Config) value {
+			return textValue{at: &c.Log.Level, otherwise: "info", check: oneOf("debug", "info", "warn", "error")}
+		}},
+	{"log.format", "How: json for machines, text for people. To standard error.",
+		func(c *Config) value {
+			return textValue{at: &c.Log.Format, otherwise: "json", check: oneOf("json", "text")}
+		}},
+}
