@@ -18,6 +18,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
@@ -58,12 +60,12 @@ func Create(w store.Writer, s fact.Scope) error {
 }
 
 // AddPassword makes an application password for the device of that name and
-// returns it: it is shown once, and cannot be had again. An empty or over-long
-// name is fault.Invalid, a name in use fault.Exists, one device too many
+// returns it: it is shown once, and cannot be had again. An empty, over-long
+// or unprintable name is fault.Invalid, a name in use fault.Exists, one device too many
 // fault.Quota.
 func AddPassword(w store.Writer, s fact.Scope, device string, now time.Time) (secret string, err error) {
-	if device = strings.TrimSpace(device); device == "" || len(device) > maxName {
-		return "", fmt.Errorf("account: a device is named in 1 to %d bytes: %w", maxName, fault.Invalid)
+	if device = strings.TrimSpace(device); !isName(device) {
+		return "", fmt.Errorf("account: a device is named in 1 to %d printable bytes: %w", maxName, fault.Invalid)
 	}
 	salt, ok, err := fact.Get[[]byte](w, s, "acc/salt")
 	if err != nil {
@@ -88,6 +90,13 @@ func AddPassword(w store.Writer, s fact.Scope, device string, now time.Time) (se
 	p := password{ID: strings.ToLower(rand.Text()[:10]), Device: device, Created: now.Unix()}
 	p.StoredKey, p.ServerKey = derive(secret, salt)
 	return secret, fact.Put(w, s, "acc/p/"+p.ID, p)
+}
+
+// isName reports whether a device can be called that: people read it in lists
+// and in the trail.
+func isName(s string) bool {
+	unprintable := func(c rune) bool { return !unicode.IsPrint(c) }
+	return s != "" && len(s) <= maxName && utf8.ValidString(s) && !strings.ContainsFunc(s, unprintable)
 }
 
 // group writes 26 characters as people copy them: abcdefg-hijklmn-opqrstu-vwxyz.
