@@ -1,0 +1,302 @@
+package main
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"vaguemestre/internal/adminapi"
+	"vaguemestre/internal/fault"
+)
+
+// A table is a kind of CSV file: what its columns are and what one line asks
+// for. What is there already stays as it is, so that a file may be imported
+// again, whole, after its bad lines are corrected.
+type table struct {
+	columns  []column
+	requests func(line map[string]string) ([]request, error)
+}
+
+type column struct {
+	name   string
+	needed bool
+	doc    string
+}
+
+// A request asks a verb. One that finds its work done already is no failure:
+// fault.Exists, or fault.Invalid for a state that is reached.
+type request struct {
+	verb string
+	in   any
+	done fault.Kind
+}
+
+var patientTable = table{
+	columns: []column{
+		{"matricule", true, "INS matricule, fifteen characters"},
+		{"birth_name", true, "birth name"},
+		{"first_names", true, "first names, separated by spaces"},
+		{"birth_date", false, "YYYYMMDD, 00 where unknown"},
+		{"sex", false, "M or F"},
+		{"birth_place", false, "INSEE code"},
+		{"minor", false, "yes or no"},
+		{"state", false, "enrolled (as when empty), active or opposed"},
+	},
+	requests: func(line map[string]string) ([]request, error) {
+		minor, err := yesNo(line["minor"])
+		if err != nil {
+			return nil, fmt.Errorf("minor: %w", err)
+		}
+		p := adminapi.Patient{
+			Matricule: line["matricule"], BirthName: line["birth_name"], FirstNames: line["first_names"],
+			BirthDate: line["birth_date"], Sex: line["sex"], BirthPlace: line["birth_place"], Minor: minor,
+		}
+		list := []request{{"patient/add", p, fault.Exists}}
+		name := adminapi.Name{Address: p.Matricule}
+		switch line["state"] {
+		case "", "enrolled":
+		case "active":
+			list = append(list, request{"patient/activate", name, fault.Invalid})
+		case "opposed":
+			list = append(list, request{"patient/oppose", name, fault.Invalid})
+		default:
+			return nil, fmt.Errorf("state: must be enrolled, active or opposed: %w", fault.Invalid)
+		}
+		return list, nil
+	},
+}
+
+var professionalTable = table{
+	columns: []column{
+		{"address", true, "of the mailbox"},
+		{"name", true, "as it is displayed"},
+		{"kind", false, "PER (as when empty), ORG, CAB or APP"},
+		{"profession", false, "code of JDV_J01, such as G15_10; needed for PER"},
+		{"rpps", false, "RPPS number"},
+		{"establishment", false, "FINESS number"},
+		{"organisation", false, "name of the establishment"},
+		{"unlisted", false, "yes (liste rouge) or no"},
+	},
+	requests: func(line map[string]string) ([]request, error) {
+		unlisted, err := yesNo(line["unlisted"])
+		if err != nil {
+			return nil, fmt.Errorf("unlisted: %w", err)
+		}
+		b := adminapi.BAL{
+			Kind: line["kind"], Address: line["address"], Name: line["name"], RPPS: line["rpps"],
+			Profession: line["profession"], Establishment: line["establishment"],
+			Organisation: line["organisation"], Unlisted: unlisted,
+		}
+		if b.Kind == "" {
+			b.Kind = "PER"
+		}
+		return []request{{"mailbox/add", b, fault.Exists}}, nil
+	},
+}
+
+func yesNo(s string) (bool, error) {
+	switch strings.ToLower(s) {
+	case "yes", "oui", "1", "true":
+		return true, nil
+	case "", "no", "non", "0", "false":
+		return false, nil
+	}
+	return false, fmt.Errorf("must be yes or no: %w", fault.Invalid)
+}
+
+func importCommand(a *asker, t table) *cobra.Command {
+	var doc strings.Builder
+	doc.WriteString("Imports a CSV file in UTF-8, separated by commas or semicolons. Its first line names the columns, in any order:\n\n")
+	for _, c := range t.columns {
+		needed := ""
+		if c.needed {
+			needed = " (needed)"
+		}
+		fmt.Fprintf(&doc, "  %-14s %s%s\n", c.name, c.doc, needed)
+	}
+	doc.WriteString("\nA bad line is told with its number and reason, and the others are imported. What is there already stays as it\nis: import the file again when it is corrected.")
+	return &cobra.Command{
+		Use: "import FILE.csv", Short: "make many, from a CSV file", Long: doc.String(), Args: args(1),
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			f, err := os.Open(argv[0])
+			if err != nil {
+				return fmt.Errorf("import: %v: %w", err, fault.NotFound)
+			}
+			defer f.Close()
+			return a.importCSV(cmd, t, argv[0], f)
+		},
+	}
+}
+
+// An imported is what became of a file.
+type imported struct {
+	Made    int       `json:"made"`
+	Already int       `json:"already"`
+	Bad     []badLine `json:"bad"`
+}
+
+type badLine struct {
+	Line   int    `json:"line"`
+	Reason string `json:"reason"`
+}
+
+func (a *asker) importCSV(cmd *cobra.Command, t table, name string, f io.Reader) error {
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	result := imported{Bad: []badLine{}}
+	err = t.read(f, func(line int, reqs []request, err error) error {
+		if err == nil {
+			var made bool
+			if made, err = importLine(cmd, c, reqs); err == nil && made {
+				result.Made++
+			} else if err == nil {
+				result.Already++
+			}
+		}
+		if errors.Is(err, fault.Unavailable) || errors.Is(err, fault.Sealed) || errors.Is(err, fault.Unauthenticated) {
+			return fmt.Errorf("line %d: %w", line, err) // the next lines would fare no better
+		}
+		if err != nil {
+			result.Bad = append(result.Bad, badLine{line, err.Error()})
+		}
+		return nil
+	})
+	if err != nil {
+		return advise(fmt.Errorf("import: %s: %w", name, err), "%d made so far, %d there already. Import the file again: nothing is made twice.", result.Made, result.Already)
+	}
+	if err := a.show(cmd.OutOrStdout(), result, func(w io.Writer) { showImported(w, name, result) }); err != nil {
+		return err
+	}
+	if len(result.Bad) > 0 {
+		return errFound
+	}
+	return nil
+}
+
+func showImported(w io.Writer, name string, r imported) {
+	for _, b := range r.Bad {
+		fmt.Fprintf(w, "%s:%d: %s\n", name, b.Line, b.Reason)
+	}
+	fmt.Fprintf(w, "%d made, %d there already, %d bad lines\n", r.Made, r.Already, len(r.Bad))
+}
+
+// importLine asks for one line's requests in order, and tells whether it made
+// anything.
+func importLine(cmd *cobra.Command, c *adminapi.Client, reqs []request) (made bool, err error) {
+	for i, r := range reqs {
+		_, err := do[any](cmd.Context(), c, r.verb, r.in)
+		switch {
+		case err == nil:
+			made = made || i == 0
+		case !errors.Is(err, r.done):
+			return made, err
+		}
+	}
+	return made, nil
+}
+
+// read hands each line's requests to fn, with its number in the file. A line
+// that cannot be read is handed over with its error.
+func (t table) read(f io.Reader, fn func(line int, reqs []request, err error) error) error {
+	r, err := newCSV(f)
+	if err != nil {
+		return err
+	}
+	head, err := r.Read()
+	if err != nil {
+		return fmt.Errorf("has no first line that names the columns: %w", fault.Invalid)
+	}
+	if err := t.check(head); err != nil {
+		return err
+	}
+	for {
+		fields, err := r.Read()
+		if err == io.EOF {
+			return nil
+		}
+		line, _ := r.FieldPos(0)
+		var wrong *csv.ParseError
+		if errors.As(err, &wrong) {
+			line = wrong.StartLine
+		}
+		reqs, err := t.line(head, fields, err)
+		if err := fn(line, reqs, err); err != nil {
+			return err
+		}
+	}
+}
+
+// check refuses a first line with a column that is unknown, double or missing.
+func (t table) check(head []string) error {
+	seen := map[string]bool{}
+	for i, name := range head {
+		name = strings.ToLower(strings.TrimSpace(name))
+		head[i] = name
+		known := slices.ContainsFunc(t.columns, func(c column) bool { return c.name == name })
+		if !known || seen[name] {
+			return fmt.Errorf("column %d, %q: there is no such column, or it comes twice; see --help: %w", i+1, name, fault.Invalid)
+		}
+		seen[name] = true
+	}
+	for _, c := range t.columns {
+		if c.needed && !seen[c.name] {
+			return fmt.Errorf("the column %s is missing; it has: %s: %w", c.name, strings.Join(slices.Sorted(maps.Keys(seen)), ", "), fault.Invalid)
+		}
+	}
+	return nil
+}
+
+func (t table) line(head, fields []string, err error) ([]request, error) {
+	var wrong *csv.ParseError
+	switch {
+	case errors.As(err, &wrong):
+		return nil, fmt.Errorf("%v: %w", wrong.Err, fault.Invalid)
+	case err != nil:
+		return nil, fmt.Errorf("%v: %w", err, fault.Unavailable)
+	case len(fields) != len(head):
+		return nil, fmt.Errorf("has %d fields, the first line %d: %w", len(fields), len(head), fault.Invalid)
+	}
+	line := map[string]string{}
+	for i, name := range head {
+		line[name] = strings.TrimSpace(fields[i])
+	}
+	for _, c := range t.columns {
+		if c.needed && line[c.name] == "" {
+			return nil, fmt.Errorf("%s is empty: %w", c.name, fault.Invalid)
+		}
+	}
+	return t.requests(line)
+}
+
+// maxImport bounds a file: some hundred thousand lines.
+const maxImport = 64 << 20
+
+// newCSV reads what spreadsheets write: a byte order mark, and semicolons
+// where the comma is the decimal sign.
+func newCSV(f io.Reader) (*csv.Reader, error) {
+	b, err := io.ReadAll(io.LimitReader(f, maxImport+1))
+	if err != nil {
+		return nil, fmt.Errorf("%v: %w", err, fault.Unavailable)
+	}
+	if len(b) > maxImport {
+		return nil, fmt.Errorf("is larger than 64 MB: %w", fault.TooLarge)
+	}
+	text := strings.TrimPrefix(string(b), "\ufeff")
+	r := csv.NewReader(strings.NewReader(text))
+	r.FieldsPerRecord = -1
+	r.ReuseRecord = false
+	if first, _, _ := strings.Cut(text, "\n"); strings.Count(first, ";") > strings.Count(first, ",") {
+		r.Comma = ';'
+	}
+	return r, nil
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"vaguemestre/imapd"
+	"vaguemestre/internal/adminapi"
+	"vaguemestre/internal/config"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/hub"
+	"vaguemestre/internal/janitor"
+	"vaguemestre/internal/listen"
+	"vaguemestre/smtpd"
+	"vaguemestre/vault/keyring"
+)
+
+// clock is where the program takes its time from. Stories move it.
+var clock = time.Now
+
+// A server is a whole hub in this process: engines, door, edges, ports.
+// `serve`, the demo and the tests are all made of one.
+type server struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	engines *engines
+	hub     *hub.Hub
+	cert    *listen.Certificate
+	metrics *prometheus.Registry
+	smtp    *smtpd.Server
+	imap    *imapd.Server
+	admin   *adminapi.Server
+	janitor *janitor.Janitor
+	ports   []*port // open, in the order of the configuration
+	started time.Time
+}
+
+// options are what a configuration file does not say.
+type options struct {
+	sealed bool         // run without the hub key
+	log    *slog.Logger // nil: as the configuration says, to standard error
+}
+
+// newServer opens everything that cfg names: keys, engines, ports. It serves
+// nothing yet; connections wait until Run. A server that is not run is closed.
+func newServer(cfg *config.Config, o options) (s *server, err error) {
+	s = &server{cfg: cfg, log: o.log, metrics: prometheus.NewRegistry(), started: clock()}
+	if s.log == nil {
+		s.log = newLog(cfg.Log, os.Stderr)
+	}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	k, err := loadKeys(cfg.Keys, o.sealed)
+	if err != nil {
+		return nil, err
+	}
+	if s.cert, err = listen.LoadCertificate(cfg.TLS.Certificate, cfg.TLS.Key); err != nil {
+		return nil, advise(err, "tls.certificate and tls.key in %s must name a PEM certificate chain and its key.", cfg.Path)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), startTime)
+	defer cancel()
+	if s.engines, err = openEngines(ctx, cfg, s.log); err != nil {
+		return nil, err
+	}
+	if s.hub, err = hub.New(hub.Config{
+		Store: s.engines.store, Blobs: s.engines.blobs, Bus: s.engines.bus,
+		Index: k.index, Ring: k.ring, Erasure: k.erasure, Escrow: k.escrow, Journal: cfg.Checkpoints,
+		Domain: cfg.Domain, PatientDomain: cfg.PatientDomain, TestMode: cfg.TestMode,
+		Limits: hubLimits(cfg.Limits), Now: clock, Log: s.log,
+	}); err != nil {
+		return nil, err
+	}
+	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.smtp = smtpd.New(s.hub, smtpd.Config{
+		Domain: cfg.Domain, PatientDomain: cfg.PatientDomain, TLS: s.cert.Config(),
+		Limits: smtpLimits(cfg.Limits), Log: s.log, Metrics: s.metrics,
+	})
+	s.imap = imapd.New(readers{s.hub}, s.imapConfig())
+	s.admin = adminapi.New(desk{s.hub, s}, adminapi.Config{Operators: operatorFile(cfg), Log: s.log})
+	s.janitor = janitor.New(s.hub, janitor.Config{
+		Outbox: cfg.Janitor.Outbox, Checkpoint: cfg.Janitor.Checkpoint, Sweep: cfg.Janitor.Sweep, Log: s.log, Metrics: s.metrics,
+	})
+	return s, s.openPorts()
+}
+
+// startTime bounds what starting waits for: a database, a bus.
+const startTime = 20 * time.Second
+
+// readers is the hub as imapd asks for it.
+type readers struct{ *hub.Hub }
+
+// OpenMailbox implements imapd.Hub.
+func (r readers) OpenMailbox(ctx context.Context, a hub.Actor) (imapd.Mailbox, error) {
+	m, err := r.Hub.OpenMailbox(ctx, a)
+	if err != nil {
+		return nil, err // not a nil *hub.Mailbox, which is a Mailbox
+	}
+	return m, nil
+}
+
+// Run serves until ctx ends or a port fails, and calls ready once, when every
+// port has answered. It returns when everything has stopped and is closed: nil
+// after the end of ctx.
+func (s *server) Run(ctx context.Context, ready func()) error {
+	defer s.close()
+	g, ctx := errgroup.WithContext(ctx)
+	for _, p := range s.ports {
+		g.Go(func() error {
+			if err := p.serve(ctx, p.listener); err != nil {
+				return fmt.Errorf("%s: %w", p.key, err)
+			}
+			return nil
+		})
+	}
+	g.Go(func() error { return s.janitor.Run(ctx) })
+	g.Go(func() error {
+		if err := s.probe(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil // stopped while it started
+			}
+			return err
+		}
+		s.log.Info("ready", "sealed", s.hub.Sealed(), "ports", s.addresses(), "took", clock().Sub(s.started).Round(time.Millisecond).String())
+		ready()
+		return nil
+	})
+	err := g.Wait()
+	s.hub.Wait()
+	s.lastCheckpoint(ctx)
+	if err != nil {
+		s.log.Error("stopped", "err", err)
+		return err
+	}
+	s.log.Info("stopped")
+	return nil
+}
+
+// lastCheckpoint notes what happened since the janitor's last round.
+func (s *server) lastCheckpoint(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startTime)
+	defer cancel()
+	if err := s.hub.Checkpoint(ctx); err != nil {
+		s.log.Error("checkpoint not written", "err", err)
+	}
+}
+
+// reload reads the certificate again.
+func (s *server) reload() {
+	if err := s.cert.Reload(); err != nil {
+		s.log.Error("certificate not reloaded, the old one stays", "err", err)
+		return
+	}
+	s.log.Info("certificate reloaded", "expires", s.cert.Leaf().NotAfter)
+}
+
+// close releases what is open. It may be called more than once.
+func (s *server) close() {
+	for _, p := range s.ports {
+		p.listener.Close()
+	}
+	s.ports = nil
+	if s.imap != nil {
+		s.imap.Close()
+		s.imap = nil
+	}
+	if s.engines != nil {
+		if err := s.engines.close(); err != nil {
+			s.log.Error("engines not closed well", "err", err)
+		}
+		s.engines = nil
+	}
+}
+
+// A keys is what a process holds of the keys.
+type keys struct {
+	ring    *keyring.Ring
+	erasure *keyring.ErasureSecrets
+	index   *keyring.IndexKey
+	escrow  *keyring.Cert
+}
+
+// loadKeys reads the keys; the hub key and the erasure secrets only in a
+// process that opens things.
+func loadKeys(c config.Keys, sealed bool) (k keys, err error) {
+	if k.index, err = keyring.LoadIndexKey(c.Index); err != nil {
+		return k, adviseKey(err, "index key", "Without it no mailbox is found. Put it back from your safe copy, or correct keys.index.")
+	}
+	b, err := os.ReadFile(c.Escrow)
+	if err == nil {
+		k.escrow, err = keyring.ParseCert(b)
+	}
+	if err != nil {
+		return k, advise(fmt.Errorf("certificate of the audit escrow: %w", err),
+			"keys.escrow must name the file that init wrote. It is no secret: copy it back from a backup of the folder.")
+	}
+	if sealed {
+		return k, nil
+	}
+	if k.ring, err = keyring.LoadRing(c.Hub); err != nil {
+		return k, adviseKey(err, "hub key",
+			"Put it back from your safe copy, or correct keys.hub. Until then `serve --sealed` takes mail in and opens nothing.")
+	}
+	if k.erasure, err = keyring.OpenErasureSecrets(c.Erasure...); err != nil {
+		return k, adviseKey(err, "erasure secrets",
+			"Put back the newest copy you have, never an old one: it would bring back the erased. `serve --sealed` runs without.")
+	}
+	return k, nil
+}
+
+// adviseKey words the error of a key file.
+func adviseKey(err error, what, missing string) error {
+	if errors.Is(err, fault.NotFound) {
+		return advise(fmt.Errorf("the %s is missing: %w", what, err), "%s", missing)
+	}
+	return advise(fmt.Errorf("the %s cannot be used: %w", what, err), "The file must belong to the user who runs the hub and have mode 0600.")
+}
