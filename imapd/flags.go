@@ -60,7 +60,7 @@ func parseFlags(names []imap.Flag) (mailbox.Flags, error) {
 	return f, nil
 }
 
-// hasKeyword reports whether a flag of a SEARCH is among f.
+// hasFlag reports whether a flag that a SEARCH names, in any case, is in f.
 func hasFlag(f mailbox.Flags, name imap.Flag) bool {
 	for i, s := range systemFlags {
 		if strings.EqualFold(string(s), string(name)) {
