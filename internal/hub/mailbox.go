@@ -197,82 +197,73 @@ func (m *Mailbox) Changes(ctx context.Context, f mailbox.FolderID, since mailbox
 	return d, err
 }
 
-// readBatch is how many entries are read in one transaction, so that none
+// readBatch is how many messages are read in one transaction, so that none
 // stays open while a slow client is being written to.
 const readBatch = 256
 
 // Entries yields what a listing shows of messages, in the order of their UIDs,
-// which ascend.
+// which ascend. One that does not open yields its error, and the others follow.
 func (m *Mailbox) Entries(ctx context.Context, f mailbox.FolderID, uids []mailbox.UID) iter.Seq2[*mailbox.Entry, error] {
-	return func(yield func(*mailbox.Entry, error) bool) {
-		view, update := m.transactions(ctx)
-		err := m.trace(ctx, f, 0)
-		if err == nil {
-			err = m.book.Fold(view, update, f)
-		}
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		var batch []*mailbox.Entry
-		for chunk := range slices.Chunk(uids, readBatch) {
-			batch = batch[:0]
-			err := view(func(r store.Reader) error {
-				for e, err := range m.book.Entries(r, f, chunk) {
-					if err != nil {
-						return err
-					}
-					batch = append(batch, e)
-				}
-				return nil
-			})
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			for _, e := range batch {
-				if !yield(e, nil) {
-					return
-				}
-			}
-		}
-	}
+	return batched(ctx, m, uids,
+		func() error { return m.prepare(ctx, f) },
+		func(r store.Reader, some []mailbox.UID) iter.Seq2[*mailbox.Entry, error] {
+			return m.book.Entries(r, f, some)
+		})
 }
 
 // Texts yields what a search looks at in messages, folded: the text, or with
 // header the header fields too.
 func (m *Mailbox) Texts(ctx context.Context, f mailbox.FolderID, uids []mailbox.UID, header bool) iter.Seq2[mailbox.Text, error] {
-	return func(yield func(mailbox.Text, error) bool) {
-		view, update := m.transactions(ctx)
-		err := m.trace(ctx, f, 0)
-		if err == nil {
-			err = m.book.Fold(view, update, f)
-		}
-		if err == nil {
-			err = m.book.FoldTexts(view, update, f, m.readText(ctx))
-		}
-		if err != nil {
-			yield(mailbox.Text{}, err)
+	return batched(ctx, m, uids,
+		func() error {
+			if err := m.prepare(ctx, f); err != nil {
+				return err
+			}
+			view, update := m.transactions(ctx)
+			return m.book.FoldTexts(view, update, f, m.readText(ctx))
+		},
+		func(r store.Reader, some []mailbox.UID) iter.Seq2[mailbox.Text, error] {
+			return m.book.Texts(r, f, some, header, m.readText(ctx))
+		})
+}
+
+// prepare writes the trail of reading in a folder, and folds what is new in it.
+func (m *Mailbox) prepare(ctx context.Context, f mailbox.FolderID) error {
+	if err := m.trace(ctx, f, 0); err != nil {
+		return err
+	}
+	view, update := m.transactions(ctx)
+	return m.book.Fold(view, update, f)
+}
+
+// batched yields what read gives for uids, a batch at a time, outside of the
+// transaction that read it.
+func batched[T any](ctx context.Context, m *Mailbox, uids []mailbox.UID, prepare func() error, read func(store.Reader, []mailbox.UID) iter.Seq2[T, error]) iter.Seq2[T, error] {
+	type result struct {
+		v   T
+		err error
+	}
+	return func(yield func(T, error) bool) {
+		var none T
+		if err := prepare(); err != nil {
+			yield(none, err)
 			return
 		}
-		var batch []mailbox.Text
-		for chunk := range slices.Chunk(uids, readBatch) {
+		var batch []result
+		for some := range slices.Chunk(uids, readBatch) {
 			batch = batch[:0]
-			err := view(func(r store.Reader) error {
-				for t, err := range m.book.Texts(r, f, chunk, header, m.readText(ctx)) {
-					if err != nil {
-						return err
-					}
-					batch = append(batch, t)
+			err := m.view(ctx, func(r store.Reader) error {
+				for v, err := range read(r, some) {
+					batch = append(batch, result{v, err})
 				}
 				return nil
 			})
 			if err != nil {
-				yield(mailbox.Text{}, err)
+				yield(none, err)
 				return
 			}
-			for _, t := range batch {
-				if !yield(t, nil) {
+			for _, b := range batch {
+				if !yield(b.v, b.err) {
 					return
 				}
 			}
