@@ -242,3 +242,32 @@ func BenchmarkEntry(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkGreatActs does acts on all 10,000 messages at once, each once, and
+// logs what they take.
+func BenchmarkGreatActs(b *testing.B) {
+	d := newFullDesk(b)
+	d.fold(Inbox)
+	uids := d.uids(Inbox)
+	step := func(name string, fn func(w store.Writer) error) {
+		b.Helper()
+		before, start := cpu(), time.Now()
+		d.update(fn)
+		b.Logf("%s: %v CPU, %v", name, cpu()-before, time.Since(start))
+	}
+	step("flag all", func(w store.Writer) error {
+		_, err := d.book.SetFlags(w, Inbox, uids, AddFlags, Flags{System: Seen})
+		return err
+	})
+	step("copy all", func(w store.Writer) error { _, err := d.book.Copy(w, Inbox, uids, Archive); return err })
+	step("move all", func(w store.Writer) error { _, err := d.book.Move(w, Inbox, uids, Trash); return err })
+	d.fold(Trash)
+	var half []UID
+	for _, u := range d.uids(Trash) {
+		if u%2 == 0 {
+			half = append(half, u)
+		}
+	}
+	step("expunge every second", func(w store.Writer) error { _, _, err := d.book.Expunge(w, Trash, half); return err })
+	step("expunge one", func(w store.Writer) error { _, _, err := d.book.Expunge(w, Trash, []UID{77}); return err })
+}

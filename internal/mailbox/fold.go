@@ -16,8 +16,9 @@ const (
 	// opened one by one, and kept in the cache.
 	FoldAt = 64
 
-	foldBatch = 1024 // entries in one transaction
-	foldTries = 8    // lost against somebody else's changes
+	foldBatch = 1024    // entries in one transaction
+	foldBytes = 8 << 20 // of entries in one transaction
+	foldTries = 8       // lost against somebody else's changes
 )
 
 // A View and an Update lend the transactions of the owner's partition.
@@ -85,12 +86,14 @@ func (b *Book) readFoldable(r store.Reader, folder FolderID, from UID, atLeast u
 		return foldable{}, err
 	}
 	out := foldable{state: st, blocks: map[UID][]record{}}
+	bytes := 0
 	err = scan(r, apartKind, folder, from, 0, func(u UID, p store.Pair) error {
-		if len(out.rows) == foldBatch {
+		if len(out.rows) == foldBatch || bytes > foldBytes {
 			return errStop
 		}
 		if isFresh(p.Value) {
 			out.rows = append(out.rows, apartRow{u, p})
+			bytes += len(p.Value)
 		}
 		return nil
 	})

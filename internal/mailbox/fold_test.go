@@ -68,12 +68,13 @@ func TestAFoldWaitsForEnoughEntries(t *testing.T) {
 func TestAFoldMayStopAnywhere(t *testing.T) {
 	const n = foldBatch + 300
 	o := newOwner(t, "p-one")
+	filings := (&desk{tester: t, owner: o}).filings(0, n) // sealed once: that is what takes time
 	for _, at := range []memstore.Moment{memstore.ViewBegins, memstore.ViewEnds, memstore.UpdateBegins,
 		memstore.UpdateEnds, memstore.UpdateLoses, memstore.UpdateAnswers} {
 		for nth := 1; ; nth++ {
 			failing := memstore.NewFailing(memstore.New())
 			d := deskOf(t, o, failing)
-			d.fileMany(Inbox, 0, n)
+			d.fileAll(Inbox, filings)
 			failing.Fail(at, nth, fault.Unavailable)
 			err := d.book.Fold(d.View, d.Update, Inbox)
 			if !failing.Fired() {

@@ -229,6 +229,25 @@ func TestShelvesAreMadeOnceAndReadOnly(t *testing.T) {
 	}
 }
 
+func TestAFolderIsSubscribedWhenItsOwnerSaysSo(t *testing.T) {
+	d := newDesk(t)
+	d.create("a")
+	for _, on := range []bool{false, true, true, false} {
+		before := d.folder("a").Subscribed
+		d.update(func(w store.Writer) error {
+			c := &counter{Writer: w}
+			err := d.book.Subscribe(c, "a", on)
+			if (c.puts > 0) != (before != on) {
+				t.Errorf("%v after %v: %d writes", on, before, c.puts)
+			}
+			return err
+		})
+		if got := d.folder("a").Subscribed; got != on {
+			t.Errorf("subscribed = %v, want %v", got, on)
+		}
+	}
+}
+
 func TestUIDValidityNeverComesBackForAName(t *testing.T) {
 	d := newDesk(t)
 	last := map[string]uint32{} // the highest seen under each name

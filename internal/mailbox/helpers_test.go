@@ -145,19 +145,28 @@ func (d *desk) file(folder FolderID, n int) (uid UID) {
 func (d *desk) fileMany(folder FolderID, from, to int) {
 	d.Helper()
 	for n := from; n < to; n += 100 {
-		var fs []Filing
-		for i := n; i < min(n+100, to); i++ {
-			fs = append(fs, d.filing(i))
-		}
-		d.update(func(w store.Writer) error {
-			for _, f := range fs {
-				if _, _, err := File(w, folder, f); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		d.fileAll(folder, d.filings(n, min(n+100, to)))
 	}
+}
+
+func (d *desk) filings(from, to int) (fs []Filing) {
+	d.Helper()
+	for n := from; n < to; n++ {
+		fs = append(fs, d.filing(n))
+	}
+	return fs
+}
+
+func (d *desk) fileAll(folder FolderID, fs []Filing) {
+	d.Helper()
+	d.update(func(w store.Writer) error {
+		for _, f := range fs {
+			if _, _, err := File(w, folder, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 func (d *desk) fold(folder FolderID) {
