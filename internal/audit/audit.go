@@ -2,8 +2,9 @@
 // which every entry is committed before what it tells of leaves the hub.
 //
 // What an entry says is sealed to the owner of the space and to the escrow. The
-// chain covers the sealed entries, so it can be verified without opening any:
-// each entry's hash covers the one before it, and the head, sealed under the
+// chain covers the sealed entries and the trail keys that open them, so it can
+// be verified without opening any: each entry's hash covers the one before it,
+// the first under a trail key that key as well, and the head, sealed under the
 // index key, tells how many there are and the hash of the last. A change, a
 // removal, an insertion or a new order breaks it. An old state put back whole is
 // found by the checkpoints, which are kept outside the store.
@@ -81,13 +82,15 @@ func context(part store.Part, seq uint64) string { return string(part) + "/" + e
 // Append adds entries at the end of the trail.
 func Append(w store.Writer, s fact.Scope, k *Key, entries ...Entry) error {
 	h, _, err := fact.Get[head](w, s, "aud/head")
-	if err != nil {
+	if err != nil || len(entries) == 0 {
 		return err
 	}
+	var fresh []byte
 	if old, err := w.Get("aud/k/" + k.id); err != nil {
 		return err
 	} else if old == nil {
-		w.Put("aud/k/"+k.id, append([]byte{version}, k.wraps...))
+		fresh = append([]byte{version}, k.wraps...)
+		w.Put("aud/k/"+k.id, fresh)
 	}
 	for _, e := range entries {
 		text, err := json.Marshal(e)
@@ -98,16 +101,20 @@ func Append(w store.Writer, s fact.Scope, k *Key, entries ...Entry) error {
 		value := append([]byte{version}, k.id...)
 		value = k.session.SealValue(value, text, context(s.Part, h.Count))
 		w.Put(entryKey(h.Count), value)
-		h.Hash = link(h.Hash, h.Count, value)
+		h.Hash, fresh = link(h.Hash, h.Count, value, fresh), nil
 	}
 	return fact.Put(w, s, "aud/head", h)
 }
 
-func link(previous []byte, seq uint64, value []byte) []byte {
+// link returns the hash of an entry. key is the trail key it is sealed with, for
+// the first entry that is.
+func link(previous []byte, seq uint64, value, key []byte) []byte {
 	m := sha256.New()
 	m.Write(previous)
 	m.Write(binary.BigEndian.AppendUint64(nil, seq))
+	m.Write(binary.BigEndian.AppendUint64(nil, uint64(len(value))))
 	m.Write(value)
+	m.Write(key)
 	return m.Sum(nil)
 }
 
@@ -127,14 +134,19 @@ func Head(r store.Reader, s fact.Scope) (Mark, error) {
 
 // Verify walks the chain and reports the first break as fault.Corrupt. since
 // are marks of earlier times, in ascending order: the trail must go through
-// each of them, or it was put back to an older state.
+// each of them, or it was put back to an older state. The mark of a trail
+// without entries asks nothing.
 func Verify(r store.Reader, s fact.Scope, since ...Mark) (entries uint64, err error) {
 	h, err := Head(r, s)
 	if err != nil {
 		return 0, err
 	}
+	for len(since) > 0 && since[0].Count == 0 {
+		since = since[1:]
+	}
 	var seq uint64
 	var hash []byte
+	keys := map[string]bool{}
 	for p, err := range r.Scan(store.Prefix("aud/e/")) {
 		if err != nil {
 			return seq, err
@@ -142,7 +154,11 @@ func Verify(r store.Reader, s fact.Scope, since ...Mark) (entries uint64, err er
 		if seq++; p.Key != entryKey(seq) {
 			return seq, fmt.Errorf("audit: verify: entry %d is missing: %w", seq, fault.Corrupt)
 		}
-		hash = link(hash, seq, p.Value)
+		key, err := firstKey(r, keys, p.Value)
+		if err != nil {
+			return seq, err
+		}
+		hash = link(hash, seq, p.Value, key)
 		for len(since) > 0 && since[0].Count == seq {
 			if !bytes.Equal(since[0].Hash, hash) {
 				return seq, fmt.Errorf("audit: verify: entry %d is not what the checkpoint saw: %w", seq, fault.Corrupt)
@@ -159,6 +175,23 @@ func Verify(r store.Reader, s fact.Scope, since ...Mark) (entries uint64, err er
 		return seq, fmt.Errorf("audit: verify: %d entries, and a checkpoint saw %d: %w", seq, since[0].Count, fault.Corrupt)
 	}
 	return seq, nil
+}
+
+// firstKey returns the trail key of an entry, if it is the first under it.
+func firstKey(r store.Reader, seen map[string]bool, value []byte) ([]byte, error) {
+	if len(value) < 1+keyLength {
+		return nil, fmt.Errorf("audit: verify: not an entry: %w", fault.Corrupt)
+	}
+	id := string(value[1 : 1+keyLength])
+	if seen[id] {
+		return nil, nil
+	}
+	seen[id] = true
+	key, err := r.Get("aud/k/" + id)
+	if err == nil && key == nil {
+		err = fmt.Errorf("audit: verify: a trail key is missing: %w", fault.Corrupt)
+	}
+	return key, err
 }
 
 // Entries opens the trail for its owner, or for the escrow: oldest first,
