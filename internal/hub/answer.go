@@ -78,7 +78,7 @@ type cargo struct {
 // line seals a mail for one addressee and puts its objects into place, so that
 // what is left to do needs no key.
 func (h *Hub) line(ctx context.Context, p *parcel, to addressee) (outbox.Line, error) {
-	s, err := h.seal(p, to)
+	s, err := h.seal(ctx, p, to)
 	if err != nil {
 		return outbox.Line{}, err
 	}
@@ -103,9 +103,8 @@ func (h *Hub) line(ctx context.Context, p *parcel, to addressee) (outbox.Line, e
 
 // hint records that a partition may have lines, before it has.
 func (h *Hub) hint(ctx context.Context, part store.Part) error {
-	return h.do(ctx, outbox.Hints, func(t *tx) error {
-		outbox.Hint(t, part)
-		return nil
+	return h.commit(ctx, outbox.Hints, func(t *tx) error {
+		return outbox.Hint(t, part, t.now)
 	})
 }
 
@@ -128,9 +127,8 @@ func (h *Hub) Carry(ctx context.Context, part store.Part) error {
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
-	return h.do(ctx, outbox.Hints, func(t *tx) error {
-		outbox.Unhint(t, part)
-		return nil
+	return h.commit(ctx, outbox.Hints, func(t *tx) error {
+		return outbox.Unhint(t, part, t.now)
 	})
 }
 

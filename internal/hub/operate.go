@@ -64,15 +64,17 @@ func (h *Hub) Status(ctx context.Context) (Status, error) {
 		}
 		st.Bytes += bytes
 		st.Messages += int(n)
+		lines, err := outbox.Lines(r, s)
+		if err != nil {
+			return err
+		}
+		if len(lines) > 0 {
+			st.Waiting++
+		}
 		head, err := audit.Head(r, s)
 		st.TrailTotal += head.Count
 		return err
 	})
-	if err != nil {
-		return st, err
-	}
-	waiting, err := h.hinted(ctx)
-	st.Waiting = len(waiting)
 	return st, err
 }
 

@@ -4,23 +4,28 @@
 // other side has it for certain; carrying it twice is harmless there.
 //
 // Which partitions have lines is told by hints, in a partition of their own: a
-// hint is recorded before the line, so that one may be needless but none can be
-// missing.
+// hint is recorded before the line and outlives the act that writes it, so that
+// one may be needless but none can be missing.
 //
 // Its keys begin with "out/":
 //
 //	out/l/<id>       one line, a fact
-//	out/hint/<part>  in the partition of hints: that part may have lines
+//	out/hint/<part>  in the partition of hints: since when that part may have lines
 package outbox
 
 import (
 	"crypto/rand"
+	"encoding/binary"
+	"fmt"
 	"strings"
 	"time"
 
 	"vaguemestre/internal/fact"
+	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 )
+
+const version = 1
 
 // Hints is the partition that says where there is work.
 const Hints store.Part = "hints"
@@ -56,11 +61,41 @@ func Lines(r store.Reader, s fact.Scope) ([]Line, error) {
 // Done removes a line.
 func Done(w store.Writer, id string) { w.Delete("out/l/" + id) }
 
-// Hint records, in the partition of hints, that part may have lines.
-func Hint(w store.Writer, part store.Part) { w.Put("out/hint/"+string(part), []byte{1}) }
+// hintLife is how long a hint stays. Whoever records one has half of it to write
+// the line that it announces.
+const hintLife = time.Hour
 
-// Unhint takes a hint back.
-func Unhint(w store.Writer, part store.Part) { w.Delete("out/hint/" + string(part)) }
+// Hint records, in the partition of hints, that part may soon have lines. Where
+// a hint is young enough it writes nothing.
+func Hint(w store.Writer, part store.Part, now time.Time) error {
+	at, ok, err := hinted(w, part)
+	if err != nil || ok && now.Sub(at) < hintLife/2 {
+		return err
+	}
+	w.Put("out/hint/"+string(part), binary.BigEndian.AppendUint64([]byte{version}, uint64(now.Unix())))
+	return nil
+}
+
+// Unhint takes a hint back from a part whose lines are all done, unless it is so
+// young that a line which it announced may still be on its way.
+func Unhint(w store.Writer, part store.Part, now time.Time) error {
+	at, ok, err := hinted(w, part)
+	if err == nil && ok && now.Sub(at) >= hintLife {
+		w.Delete("out/hint/" + string(part))
+	}
+	return err
+}
+
+func hinted(r store.Reader, part store.Part) (at time.Time, ok bool, err error) {
+	b, err := r.Get("out/hint/" + string(part))
+	if err != nil || b == nil {
+		return at, false, err
+	}
+	if len(b) != 9 || b[0] != version {
+		return at, false, fmt.Errorf("outbox: hint: %w", fault.Corrupt)
+	}
+	return time.Unix(int64(binary.BigEndian.Uint64(b[1:])), 0), true, nil
+}
 
 // Hinted lists the partitions that may have lines.
 func Hinted(r store.Reader) ([]store.Part, error) {

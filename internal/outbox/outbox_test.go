@@ -1,0 +1,138 @@
+package outbox
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"vaguemestre/internal/fact"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/store"
+)
+
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+func (r record) lines() (list []Line) {
+	r.view(func(rd store.Reader) (err error) {
+		list, err = Lines(rd, r.Scope)
+		return err
+	})
+	return list
+}
+
+func (r record) must(fn func(store.Writer) error) {
+	r.t.Helper()
+	if err := r.update(fn); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r record) add(address string) {
+	r.t.Helper()
+	r.must(func(w store.Writer) error {
+		return Add(w, r.Scope, Line{To: "part2", Address: address, Since: noon, Filing: []byte("Zéphyrine")})
+	})
+}
+
+func TestALineStaysUntilItIsDone(t *testing.T) {
+	r := newRecord(t)
+	r.add("a@medecin.test")
+	r.add("a@medecin.test") // twice the same is two lines
+	r.add("b@medecin.test")
+	lines := r.lines()
+	if len(lines) != 3 {
+		t.Fatalf("there are %d lines, want 3", len(lines))
+	}
+	for _, l := range lines {
+		if l.To != "part2" || !l.Since.Equal(noon) || string(l.Filing) != "Zéphyrine" {
+			t.Errorf("a line comes back as %+v", l)
+		}
+	}
+	r.must(func(w store.Writer) error { Done(w, lines[1].ID); return nil })
+	r.must(func(w store.Writer) error { Done(w, lines[1].ID); return nil }) // twice is no error
+	if left := r.lines(); len(left) != 2 || left[0].ID != lines[0].ID || left[1].ID != lines[2].ID {
+		t.Errorf("left are %v", left)
+	}
+}
+
+func TestALineIsSealedWhereItIs(t *testing.T) {
+	r := newRecord(t)
+	r.add("zephyrine@medecin.test")
+	for _, p := range r.rows() {
+		for _, word := range []string{"zephyrine", "part2", "Filing", "phyrine"} {
+			if bytes.Contains(p.Value, []byte(word)) || strings.Contains(p.Key, word) {
+				t.Errorf("%s shows %q", p.Key, word)
+			}
+		}
+	}
+	r.view(func(rd store.Reader) error {
+		if _, err := Lines(rd, fact.Scope{Key: r.Key, Part: "part3"}); !errors.Is(err, fault.Corrupt) {
+			t.Errorf("in another partition it gives %v, want Corrupt", err)
+		}
+		return nil
+	})
+}
+
+func TestAHintOutlivesTheActThatRecordedIt(t *testing.T) {
+	r := newRecord(t)
+	hint := func(part store.Part, after time.Duration) {
+		t.Helper()
+		r.must(func(w store.Writer) error { return Hint(w, part, noon.Add(after)) })
+	}
+	unhint := func(part store.Part, after time.Duration) string {
+		t.Helper()
+		r.must(func(w store.Writer) error { return Unhint(w, part, noon.Add(after)) })
+		var parts []store.Part
+		r.view(func(rd store.Reader) (err error) {
+			parts, err = Hinted(rd)
+			return err
+		})
+		return fmt.Sprint(parts)
+	}
+	hint("a", 0)
+	hint("b", 0)
+	for _, s := range []struct {
+		name string
+		got  string
+		want string
+	}{
+		{"at once", unhint("a", 0), "[a b]"},
+		{"before its time", unhint("a", hintLife-time.Second), "[a b]"},
+		{"in its time", unhint("a", hintLife), "[b]"},
+		{"a second time", unhint("a", hintLife), "[b]"},
+	} {
+		if s.got != s.want {
+			t.Errorf("taken back %s: hinted are %s, want %s", s.name, s.got, s.want)
+		}
+	}
+	hint("b", hintLife-time.Minute)
+	if got := unhint("b", hintLife); got != "[b]" {
+		t.Errorf("a hint recorded again is taken back with the first: %s", got)
+	}
+	hint("b", hintLife+time.Minute) // young enough: nothing is written
+	if got := unhint("b", 2*hintLife-time.Minute); got != "[]" {
+		t.Errorf("the hint is still there: %s", got)
+	}
+}
+
+func TestADamagedHintIsCorrupt(t *testing.T) {
+	r := newRecord(t)
+	for _, value := range [][]byte{{}, {1}, {2, 0, 0, 0, 0, 0, 0, 0, 0}} {
+		r.must(func(w store.Writer) error { w.Put("out/hint/a", value); return nil })
+		if err := r.update(func(w store.Writer) error { return Hint(w, "a", noon) }); !errors.Is(err, fault.Corrupt) {
+			t.Errorf("%v gives %v, want Corrupt", value, err)
+		}
+	}
+}
+
+func TestEraseLeavesNothing(t *testing.T) {
+	r := newRecord(t)
+	r.add("a@medecin.test")
+	r.must(Erase)
+	if rows := r.rows(); len(rows) != 0 {
+		t.Errorf("left are %v", rows)
+	}
+}
