@@ -253,7 +253,9 @@ func TestSenders(t *testing.T) {
 		C: MAIL FROM:<other@ch-a.test> SMTPUTF8
 		S: 550 5.7.1 Cette adresse n'est pas la vôtre / This address is not yours
 		C: MAIL FROM:<>
-		S: 553 5.1.7
+		S: 250
+		C: RSET
+		S: 250
 		C: MAIL FROM:<"dr.martin@ch-a.test"@evil.test>
 		S: 553 5.1.7
 		C: MAIL FROM:<dr.martin@ch-a.test@evil.test>

@@ -133,7 +133,11 @@ func (s *session) Mail(from string, opts *smtp.MailOptions) error {
 	case !opts.UTF8 && !isASCII(from):
 		return needUTF8
 	}
-	sender, err := ident.ParseAddress(from)
+	var sender ident.Address // zero for the null reverse-path of a notice (RFC 8098 §2.1)
+	var err error
+	if from != "" {
+		sender, err = ident.ParseAddress(from)
+	}
 	if err == nil {
 		ctx, cancel := s.act()
 		defer cancel()

@@ -43,7 +43,8 @@ import (
 type Hub interface {
 	saslauth.Hub
 
-	// CheckSender reports whether the actor may write as from.
+	// CheckSender reports whether the actor may write as from; the zero
+	// Address is the null reverse-path.
 	CheckSender(ctx context.Context, a hub.Actor, from ident.Address) error
 
 	// CheckRecipient reports whether the actor may write to that address.

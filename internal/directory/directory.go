@@ -50,7 +50,12 @@ type BAL struct {
 	Organisation  string            `json:",omitempty"` // name of the establishment
 	Unlisted      bool              `json:",omitempty"` // liste rouge
 	Created       time.Time
+	Allowance     Allowance `json:",omitzero"`
 }
+
+// An Allowance is how many refused recipients a sender may name before it is
+// slowed down, where an operator has raised it; zero is the hub's own limit.
+type Allowance struct{ PerHour, PerDay int }
 
 // Role returns the role that policy gives to whoever logs in to the mailbox.
 func (b BAL) Role() policy.Role {

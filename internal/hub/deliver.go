@@ -78,7 +78,7 @@ func (h *Hub) checkAuthor(p *parcel) error {
 		return err == nil && a == p.Actor.Address
 	}
 	ok := mine("From") && (p.mail.Count("Sender") == 0 || mine("Sender"))
-	if !ok || p.From != p.Actor.Address {
+	if !ok || p.From != p.Actor.Address && !p.From.IsZero() {
 		return refuse(policy.Decide(policy.Request{Act: policy.SendMail, Actor: p.Actor.policy(), Mailbox: policy.Mailbox{Role: policy.Professional}}))
 	}
 	return nil
@@ -108,7 +108,7 @@ func (h *Hub) file(ctx context.Context, p *parcel, to addressee) error {
 	if !to.Known { // what CheckRecipient knew has changed since
 		return refuse(policy.Decide(policy.Request{Act: policy.SendMail, Actor: p.Actor.policy(), SenderIsActor: true, Mailbox: to.mailbox()}))
 	}
-	s, err := h.seal(p, to)
+	s, err := h.seal(ctx, p, to)
 	if err != nil {
 		return err
 	}
@@ -158,6 +158,9 @@ func (h *Hub) decideMail(t *tx, p *parcel, to addressee, s *sealedMail) error {
 		return refuse(d)
 	}
 	s.rule = d.Rule
+	if p.notice { // a read receipt opens nothing, and opens nothing again
+		return nil
+	}
 	if err := conversation.Continue(t, t.Scope, p.Actor.Address, p.contact, t.now); err != nil {
 		return err
 	}

@@ -185,9 +185,9 @@ func (p *parcel) senderLabel() string {
 
 // sealDocuments seals the documents of a mail to a patient. Those whose bytes
 // the mail carries share its object: keys says with which session to seal it.
-func (h *Hub) sealDocuments(p *parcel, to addressee, s *sealedMail, keys []*keyring.Session) error {
+func (h *Hub) sealDocuments(p *parcel, cert *keyring.Cert, s *sealedMail, keys []*keyring.Session) error {
 	for _, f := range p.found {
-		session, wraps, err := keyring.NewSession(to.Cert)
+		session, wraps, err := keyring.NewSession(cert)
 		if err != nil {
 			return fmt.Errorf("hub: seal document: %w", err)
 		}
@@ -198,7 +198,7 @@ func (h *Hub) sealDocuments(p *parcel, to addressee, s *sealedMail, keys []*keyr
 			}
 		}
 		if f.cut < 0 || keys[f.cut] != session { // not in the mail as such: from a zip, or in an irregular encoding
-			o, err := vault.Seal(session, to.Part, f.content, f.MediaType != "application/pdf")
+			o, err := vault.Seal(session, s.part, f.content, f.MediaType != "application/pdf")
 			if err != nil {
 				return err
 			}

@@ -158,6 +158,21 @@ func (h *Hub) RevokePassword(ctx context.Context, operator string, a ident.Addre
 	})
 }
 
+// SetAllowance raises what a sender may name of refused recipients before it
+// is slowed down: a laboratory writes to thousands, some of whom never opened
+// their space. It holds from the sender's next login on.
+func (h *Hub) SetAllowance(ctx context.Context, operator string, a ident.Address, allowance directory.Allowance) error {
+	return h.atMailbox(ctx, a, func(t *tx) error {
+		b, ok, err := directory.Load(t, t.Scope)
+		if err != nil || !ok {
+			return errors.Join(err, fmt.Errorf("hub: allowance: %w", fault.NotFound))
+		}
+		b.Allowance = allowance
+		t.note(audit.Entry{Actor: operator, Act: "allowance", Object: fmt.Sprintf("%d/h %d/d", allowance.PerHour, allowance.PerDay)})
+		return directory.Describe(t, t.Scope, b)
+	})
+}
+
 // A Description is what an operator may know of a mailbox: no content.
 type Description struct {
 	BAL      directory.BAL

@@ -14,7 +14,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"vaguemestre/internal/audit"
@@ -89,8 +88,6 @@ type Hub struct {
 	loginFailures                              *limit.Window
 
 	journal *journal
-
-	background sync.WaitGroup
 }
 
 // hubPart is the partition of what concerns the hub as a whole.
@@ -131,10 +128,6 @@ func New(c Config) (*Hub, error) {
 
 // Sealed reports whether the hub key is absent.
 func (h *Hub) Sealed() bool { return h.Ring == nil }
-
-// Wait returns when the work that acts have left behind is done. Call it before
-// closing the engines.
-func (h *Hub) Wait() { h.background.Wait() }
 
 func (h *Hub) scope(part store.Part) fact.Scope { return fact.Scope{Key: h.Index, Part: part} }
 

@@ -484,3 +484,40 @@ func snapshot(t *testing.T, s store.Store, part store.Part) (restore func()) {
 		}
 	}
 }
+
+func TestAReadReceiptOpensNothing(t *testing.T) {
+	h := newHouse(t)
+	receipt := []byte("Message-ID: <mdn@test>\r\nFrom: <" + thomas + ">\r\nTo: <" + alice + ">\r\nSubject: Lu\r\nMIME-Version: 1.0\r\n" +
+		"Content-Type: multipart/report; report-type=disposition-notification; boundary=b\r\n\r\n--b\r\n\r\nLu.\r\n" +
+		"--b\r\nContent-Type: message/disposition-notification\r\n\r\nFinal-Recipient: rfc822; " + thomas + "\r\nDisposition: manual-action/MDN-sent-manually; displayed\r\n\r\n--b--\r\n")
+	if err := h.CheckSender(t.Context(), h.login(thomas), ident.Address{}); err != nil {
+		t.Fatalf("the null reverse-path is refused: %v", err)
+	}
+	_, err := h.Deliver(t.Context(), Delivery{Actor: h.login(thomas), Mail: receipt, To: []Recipient{{Address: addr(alice), Notify: NotifySuccess}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.read(alice, "INBOX"); len(got) != 1 || !strings.HasPrefix(got[0], "Return-Path: <>\r\n") {
+		t.Errorf("got %.80q", got)
+	}
+	if n := len(h.read(thomas, "INBOX")); n != 0 {
+		t.Errorf("a notice was answered by %d notices", n)
+	}
+	if err := h.send(alice, "Bonjour", "", thomas); ruleOf(err) != "thread/only-professionals-open" {
+		t.Errorf("after a receipt the patient's mail gives %v", err)
+	}
+}
+
+func TestALaboratoryMayBeAllowedMoreRefusals(t *testing.T) {
+	h := newHouse(t)
+	if err := h.SetAllowance(t.Context(), "operator", addr(thomas), directory.Allowance{PerHour: 1000, PerDay: 5000}); err != nil {
+		t.Fatal(err)
+	}
+	a := h.login(thomas)
+	for i := range 3 * h.Limits.RefusedPerHour {
+		m, _ := ident.MakeMatricule(fmt.Sprintf("1602099999%03d", 100+i))
+		if err := h.CheckRecipient(t.Context(), a, addr(m.Canonical()+"@patient.test")); !errors.Is(err, fault.NotFound) {
+			t.Fatalf("refusal %d gives %v", i, err)
+		}
+	}
+}

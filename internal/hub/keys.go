@@ -71,6 +71,15 @@ func (h *Hub) cert(r store.Reader, part store.Part) (*keyring.Cert, error) {
 	return c, nil
 }
 
+// certOf returns the certificate of a partition's owner.
+func (h *Hub) certOf(ctx context.Context, part store.Part) (c *keyring.Cert, err error) {
+	err = h.view(ctx, part, func(r store.Reader) error {
+		c, err = h.cert(r, part)
+		return err
+	})
+	return c, err
+}
+
 // An ownerKey opens what is sealed to an owner. It is unlocked at need, so that
 // a session that is idle holds no private key.
 type ownerKey struct {

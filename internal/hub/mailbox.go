@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vaguemestre/internal/audit"
+	"vaguemestre/internal/fault"
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/message"
 	"vaguemestre/internal/patient"
@@ -146,14 +147,6 @@ func (m *Mailbox) transactions(ctx context.Context) (mailbox.View, mailbox.Updat
 		}
 }
 
-func (m *Mailbox) cert(ctx context.Context) (c *keyring.Cert, err error) {
-	err = m.view(ctx, func(r store.Reader) error {
-		c, err = m.h.cert(r, m.actor.Part)
-		return err
-	})
-	return c, err
-}
-
 // trace writes into the trail that this session reads in a folder: once, or,
 // where the mailbox is shared, for every message.
 func (m *Mailbox) trace(ctx context.Context, f mailbox.FolderID, uid mailbox.UID) error {
@@ -197,14 +190,17 @@ func (m *Mailbox) Changes(ctx context.Context, f mailbox.FolderID, since mailbox
 	return d, err
 }
 
-// readBatch is how many messages are read in one transaction, so that none
-// stays open while a slow client is being written to.
-const readBatch = 256
+// How many messages are read in one transaction, so that none stays open while a
+// slow client is being written to, and memory stays bounded.
+const (
+	entryBatch = 256
+	textBatch  = 16
+)
 
 // Entries yields what a listing shows of messages, in the order of their UIDs,
 // which ascend. One that does not open yields its error, and the others follow.
 func (m *Mailbox) Entries(ctx context.Context, f mailbox.FolderID, uids []mailbox.UID) iter.Seq2[*mailbox.Entry, error] {
-	return batched(ctx, m, uids,
+	return batched(ctx, m, uids, entryBatch,
 		func() error { return m.prepare(ctx, f) },
 		func(r store.Reader, some []mailbox.UID) iter.Seq2[*mailbox.Entry, error] {
 			return m.book.Entries(r, f, some)
@@ -214,7 +210,7 @@ func (m *Mailbox) Entries(ctx context.Context, f mailbox.FolderID, uids []mailbo
 // Texts yields what a search looks at in messages, folded: the text, or with
 // header the header fields too.
 func (m *Mailbox) Texts(ctx context.Context, f mailbox.FolderID, uids []mailbox.UID, header bool) iter.Seq2[mailbox.Text, error] {
-	return batched(ctx, m, uids,
+	return batched(ctx, m, uids, textBatch,
 		func() error {
 			if err := m.prepare(ctx, f); err != nil {
 				return err
@@ -238,7 +234,7 @@ func (m *Mailbox) prepare(ctx context.Context, f mailbox.FolderID) error {
 
 // batched yields what read gives for uids, a batch at a time, outside of the
 // transaction that read it.
-func batched[T any](ctx context.Context, m *Mailbox, uids []mailbox.UID, prepare func() error, read func(store.Reader, []mailbox.UID) iter.Seq2[T, error]) iter.Seq2[T, error] {
+func batched[T any](ctx context.Context, m *Mailbox, uids []mailbox.UID, size int, prepare func() error, read func(store.Reader, []mailbox.UID) iter.Seq2[T, error]) iter.Seq2[T, error] {
 	type result struct {
 		v   T
 		err error
@@ -250,7 +246,7 @@ func batched[T any](ctx context.Context, m *Mailbox, uids []mailbox.UID, prepare
 			return
 		}
 		var batch []result
-		for some := range slices.Chunk(uids, readBatch) {
+		for some := range slices.Chunk(uids, size) {
 			batch = batch[:0]
 			err := m.view(ctx, func(r store.Reader) error {
 				for v, err := range read(r, some) {
@@ -376,7 +372,10 @@ func (m *Mailbox) SetFlags(ctx context.Context, f mailbox.FolderID, uids []mailb
 
 // Append files a message of the owner's own: a draft, a copy of what was sent.
 func (m *Mailbox) Append(ctx context.Context, f mailbox.FolderID, raw []byte, flags mailbox.Flags, received time.Time) (uid mailbox.UID, err error) {
-	cert, err := m.cert(ctx)
+	if m.isShelf(f) {
+		return 0, fmt.Errorf("hub: append to a shelf: %w", fault.Denied)
+	}
+	cert, err := m.h.certOf(ctx, m.actor.Part)
 	if err != nil {
 		return 0, err
 	}

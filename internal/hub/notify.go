@@ -12,7 +12,6 @@ import (
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/message"
 	"vaguemestre/internal/store"
-	"vaguemestre/vault/keyring"
 )
 
 // A failure is a recipient who was refused after others were not.
@@ -25,6 +24,9 @@ type failure struct {
 // refused after the mail was taken, and successes the sender asked to hear of
 // (RFC 3461).
 func (h *Hub) notify(ctx context.Context, p *parcel, to []addressee, refused []failure) error {
+	if p.From.IsZero() {
+		return nil // notices are not answered by notices (RFC 3464 §2)
+	}
 	asked := map[ident.Address]Recipient{}
 	for _, r := range p.To {
 		asked[r.Address] = r
@@ -82,11 +84,7 @@ func (h *Hub) post(ctx context.Context, part store.Part, d dsn.Delivery) error {
 	if err != nil {
 		return fmt.Errorf("hub: notify: %w", err)
 	}
-	var cert *keyring.Cert
-	err = h.view(ctx, part, func(r store.Reader) error {
-		cert, err = h.cert(r, part)
-		return err
-	})
+	cert, err := h.certOf(ctx, part)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ type parcel struct {
 
 	found   []found       // documents, if a patient is among the recipients
 	ends    bool          // it asks to end the exchange
+	notice  bool          // it tells of another mail (RFC 3462): a receipt, no message
 	contact ident.Address // where a patient is to answer
 }
 
@@ -50,6 +51,7 @@ func (h *Hub) open(d Delivery) (*parcel, error) {
 	message.HashWithoutTrace(sum, mail)
 	sum.Sum(p.digest[:0])
 	p.layout, p.skeleton, p.cuts = message.Split(mail, worthCutting)
+	p.notice = mail.Root.MediaType() == "multipart/report"
 	p.ends = mail.Count("X-MSS-MES") == 1 && strings.TrimSpace(mail.Header("X-MSS-MES")) == "FIN" ||
 		mail.Count("Subject") == 1 && mail.Header("Subject") == "[FIN]"
 	return p, nil

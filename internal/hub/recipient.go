@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -12,7 +13,6 @@ import (
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
-	"vaguemestre/vault/keyring"
 )
 
 // refuse makes the error of a refusal. One that must be discreet is, to the one
@@ -34,7 +34,6 @@ type addressee struct {
 	Patient bool          // an address of the patient domain, existing or not
 	BAL     directory.BAL // of one that is known
 	Space   patient.Space // of a patient who is known
-	Cert    *keyring.Cert // of one that is known
 }
 
 // nowhere is a partition that nothing is ever written to: asking it costs what
@@ -62,15 +61,10 @@ func (h *Hub) resolve(ctx context.Context, a ident.Address) (addressee, error) {
 	}
 	err = h.view(ctx, to.Part, func(r store.Reader) error {
 		to.BAL, _, err = directory.Load(r, h.scope(to.Part))
-		if err != nil || !to.Known {
+		if err != nil || !to.Patient {
 			return err
 		}
-		if to.Patient {
-			if to.Space, _, err = patient.Load(r, h.scope(to.Part)); err != nil {
-				return err
-			}
-		}
-		to.Cert, err = h.cert(r, to.Part)
+		to.Space, _, err = patient.Load(r, h.scope(to.Part))
 		return err
 	})
 	return to, err
@@ -88,9 +82,10 @@ func (to addressee) mailbox() policy.Mailbox {
 	return m
 }
 
-// CheckSender reports whether an actor may write as from: its own address.
+// CheckSender reports whether an actor may write as from: its own address, or
+// the null reverse-path that notices go out with (RFC 8098 §2.1).
 func (h *Hub) CheckSender(ctx context.Context, a Actor, from ident.Address) error {
-	if from != a.Address {
+	if from != a.Address && !from.IsZero() {
 		return refuse(policy.Decide(policy.Request{Act: policy.SendMail, Actor: a.policy(), Mailbox: policy.Mailbox{Role: policy.Professional}}))
 	}
 	return nil
@@ -222,8 +217,9 @@ func (h *Hub) throttleSender(a Actor, named, refused int) error {
 	now, key := h.Now(), string(a.Part)
 	allHour, allDay := h.rcptHour.Add(key, named, now), h.rcptDay.Add(key, named, now)
 	hour, day := h.refusedHour.Add(key, refused, now), h.refusedDay.Add(key, refused, now)
-	l := h.Limits
-	if hour > l.RefusedPerHour && hour*100 > allHour*l.RefusedShare || day > l.RefusedPerDay && day*100 > allDay*l.RefusedShare {
+	perHour, perDay := cmp.Or(a.Allowance.PerHour, h.Limits.RefusedPerHour), cmp.Or(a.Allowance.PerDay, h.Limits.RefusedPerDay)
+	share := h.Limits.RefusedShare
+	if hour > perHour && hour*100 > allHour*share || day > perDay && day*100 > allDay*share {
 		if refused > 0 {
 			h.Log.Warn("sender tries addresses out", "actor", a.Address, "refused_hour", hour, "refused_day", day)
 		}

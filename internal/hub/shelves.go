@@ -158,7 +158,7 @@ func (m *Mailbox) viewOf(ctx context.Context, d vault.Document) (*sealedMail, er
 	if len(cuts) != len(files) {
 		return nil, fmt.Errorf("hub: a document's view has %d files, not %d", len(cuts), len(files))
 	}
-	cert, err := m.cert(ctx)
+	cert, err := m.h.certOf(ctx, m.actor.Part)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"vaguemestre/internal/directory"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
@@ -19,6 +20,8 @@ type Actor struct {
 	Establishment string // opaque; equal for two who belong together
 	Device        string // name of the application password used
 	Session       string // opaque; names this login in the trail
+
+	Allowance directory.Allowance // of refused recipients, where an operator has raised it
 }
 
 // An Attempt is somebody trying to log in.
@@ -31,7 +34,7 @@ type Attempt struct {
 // A Delivery is one mail that an Actor hands over for some recipients.
 type Delivery struct {
 	Actor      Actor
-	From       ident.Address // MAIL FROM
+	From       ident.Address // MAIL FROM; zero for the null reverse-path of a notice
 	To         []Recipient
 	EnvelopeID string // DSN ENVID, decoded (RFC 3461 §4.4)
 	ReturnFull bool   // DSN RET=FULL (RFC 3461 §4.3)
