@@ -136,7 +136,6 @@ func (s *server) Run(ctx context.Context, ready func()) error {
 		return nil
 	})
 	err := g.Wait()
-	s.hub.Wait()
 	s.lastCheckpoint(ctx)
 	if err != nil {
 		s.log.Error("stopped", "err", err)
