@@ -92,8 +92,14 @@ func (r Ref) name(part store.Part) string { return string(part) + "/" + string(r
 // Inline reports whether the object is kept beside the metadata.
 func (r Ref) Inline() bool { return r.valid() && r[0] == inline }
 
-// BlobID names the object in the blob store, if it is not Inline.
-func (r Ref) BlobID() blob.ID { return blob.ID(r[2:]) }
+// BlobID names the object in the blob store, if it is not Inline; what is no
+// reference has no name there.
+func (r Ref) BlobID() blob.ID {
+	if !r.valid() {
+		return ""
+	}
+	return blob.ID(r[2:])
+}
 
 // Keep writes a small object beside the metadata.
 func Keep(w store.Writer, o Object) { w.Put("obj/d/"+string(o.Ref[2:]), o.Sealed) }
@@ -101,6 +107,9 @@ func Keep(w store.Writer, o Object) { w.Put("obj/d/"+string(o.Ref[2:]), o.Sealed
 // Kept reads a small object. One that is not there is fault.Corrupt: what
 // refers to it is.
 func Kept(r store.Reader, ref Ref) ([]byte, error) {
+	if !ref.valid() {
+		return nil, fmt.Errorf("vault: reference: %w", fault.Corrupt)
+	}
 	b, err := r.Get("obj/d/" + string(ref[2:]))
 	if err == nil && b == nil {
 		err = fmt.Errorf("vault: object is missing: %w", fault.Corrupt)
@@ -143,8 +152,8 @@ func holders(r store.Reader, ref Ref) (uint64, error) {
 	if err != nil || b == nil {
 		return 1, err
 	}
-	n, k := binary.Uvarint(b[1:])
-	if b[0] != version || k <= 0 {
+	n, ok := counted(b)
+	if !ok {
 		return 0, fmt.Errorf("vault: holders: %w", fault.Corrupt)
 	}
 	return n, nil

@@ -165,11 +165,20 @@ func number(r store.Reader, key string) (uint64, error) {
 	if err != nil || b == nil {
 		return 1, err
 	}
-	n, k := binary.Uvarint(b[1:])
-	if b[0] != version || k <= 0 {
+	n, ok := counted(b)
+	if !ok {
 		return 0, fmt.Errorf("vault: number of a document: %w", fault.Corrupt)
 	}
 	return n, nil
+}
+
+// counted reads a number after its version byte.
+func counted(b []byte) (uint64, bool) {
+	if len(b) < 2 || b[0] != version {
+		return 0, false
+	}
+	n, k := binary.Uvarint(b[1:])
+	return n, k == len(b)-1
 }
 
 // uuidLength is the length of NewID's identifiers.
