@@ -60,17 +60,18 @@ func (h *Hub) AddBAL(ctx context.Context, operator string, b directory.BAL) erro
 	return h.makeMailbox(ctx, operator, address, b, func(*tx) error { return nil })
 }
 
-// makeMailbox makes a partition with its owner's keys, account and mailbox, and then
-// lets the address lead to it. The erasure secret is durable before anything
-// is sealed to the owner.
+// makeMailbox lets an address lead to a partition, and makes its owner's keys,
+// account and mailbox there. Interrupted anywhere, it can be repeated: an address
+// that leads to an empty partition is one that does not exist. The erasure secret
+// is durable before anything is sealed to the owner.
 func (h *Hub) makeMailbox(ctx context.Context, operator string, a ident.Address, b directory.BAL, more func(*tx) error) error {
 	if h.Sealed() {
 		return fmt.Errorf("hub: new mailbox: %w", fault.Sealed)
 	}
-	if _, known, err := h.find(ctx, a); err != nil || known {
-		return errors.Join(err, fmt.Errorf("hub: new mailbox: %w", fault.Exists))
+	part, err := h.claim(ctx, a)
+	if err != nil {
+		return err
 	}
-	part := store.Part(vault.NewID())
 	secrets, err := h.Erasure.Add(part)
 	if err != nil {
 		return err
@@ -80,7 +81,7 @@ func (h *Hub) makeMailbox(ctx context.Context, operator string, a ident.Address,
 		return err
 	}
 	b.Created = h.Now().UTC()
-	err = h.do(ctx, part, func(t *tx) error {
+	return h.do(ctx, part, func(t *tx) error {
 		owner.Keep(t, cert, locked)
 		err := errors.Join(
 			account.Create(t, t.Scope),
@@ -90,11 +91,29 @@ func (h *Hub) makeMailbox(ctx context.Context, operator string, a ident.Address,
 		t.note(audit.Entry{Actor: operator, Act: "enrol", Object: string(b.Kind)})
 		return err
 	})
+}
+
+// claim returns the partition that an address leads to, in which there is
+// nothing yet. fault.Exists: there is, or an erasure has not come to its end.
+func (h *Hub) claim(ctx context.Context, a ident.Address) (store.Part, error) {
+	part, known, err := h.find(ctx, a)
 	if err != nil {
-		return err
+		return "", err
 	}
-	index := directory.IndexPart(h.Index, a)
-	return h.do(ctx, index, func(t *tx) error { return directory.Claim(t, t.Scope, part) })
+	if !known {
+		part = store.Part(vault.NewID())
+		index := directory.IndexPart(h.Index, a)
+		return part, h.do(ctx, index, func(t *tx) error { return directory.Claim(t, t.Scope, part) })
+	}
+	return part, h.view(ctx, part, func(r store.Reader) error {
+		for _, err := range r.Scan("", "") {
+			if err == nil {
+				err = fmt.Errorf("hub: new mailbox: %w", fault.Exists)
+			}
+			return err
+		}
+		return nil
+	})
 }
 
 // Life makes an event of the life of a space happen.

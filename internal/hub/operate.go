@@ -314,9 +314,6 @@ func (h *Hub) Erase(ctx context.Context, operator string, a ident.Address) error
 	}
 	h.keys.forget(part)
 	h.certs.forget(part)
-	if err := h.do(ctx, directory.IndexPart(h.Index, a), func(t *tx) error { return directory.Erase(t) }); err != nil {
-		return err
-	}
 	err = h.do(ctx, part, func(t *tx) error {
 		t.note(audit.Entry{Actor: operator, Act: "erase"})
 		for _, erase := range erasers {
@@ -329,7 +326,11 @@ func (h *Hub) Erase(ctx context.Context, operator string, a ident.Address) error
 	if err != nil {
 		return err
 	}
-	return h.deleteBlobs(ctx, part)
+	if err := h.deleteBlobs(ctx, part); err != nil {
+		return err
+	}
+	// Last, so that whatever is interrupted before can be asked for again.
+	return h.do(ctx, directory.IndexPart(h.Index, a), func(t *tx) error { return directory.Erase(t) })
 }
 
 // erasers remove what each record keeps of an owner. The trail is not among

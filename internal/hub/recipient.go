@@ -52,15 +52,15 @@ func (h *Hub) resolve(ctx context.Context, a ident.Address) (addressee, error) {
 			return to, fmt.Errorf("hub: recipient: %w", err)
 		}
 	}
-	part, known, err := h.find(ctx, a)
+	part, led, err := h.find(ctx, a)
 	if err != nil {
 		return to, err
 	}
-	if known {
-		to.Part, to.Known = part, true
+	if led {
+		to.Part = part
 	}
 	err = h.view(ctx, to.Part, func(r store.Reader) error {
-		to.BAL, _, err = directory.Load(r, h.scope(to.Part))
+		to.BAL, to.Known, err = directory.Load(r, h.scope(to.Part))
 		if err != nil || !to.Patient {
 			return err
 		}
