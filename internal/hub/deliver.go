@@ -22,6 +22,9 @@ import (
 // other errors a retry is the remedy. A recipient who is refused only now, while
 // others are not, is told to the sender by a notification.
 func (h *Hub) Deliver(ctx context.Context, d Delivery) (Receipt, error) {
+	if len(d.To) == 0 {
+		return Receipt{}, fmt.Errorf("hub: deliver: to nobody: %w", fault.Invalid)
+	}
 	p, err := h.open(d)
 	if err != nil {
 		return Receipt{}, err
@@ -147,7 +150,7 @@ func (h *Hub) decideMail(t *tx, p *parcel, to addressee, s *sealedMail) error {
 		return refuse(d)
 	}
 	if err := h.hasRoom(t, int64(len(p.mail.Raw))); err != nil {
-		return err
+		return full(err, to, req.Thread.Exists)
 	}
 	t.note(decided(p.Actor.entry(policy.SendMail, p.receipt.ID), d))
 	if !to.Patient {

@@ -3,13 +3,13 @@ package hub
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"vaguemestre/internal/conversation"
 	"vaguemestre/internal/directory"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
-	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
@@ -197,17 +197,25 @@ func answerThread(r store.Reader, h *Hub, part store.Part, contact ident.Address
 // already exchanges with that person learns that this is the reason.
 func (h *Hub) room(ctx context.Context, a Actor, to addressee) error {
 	return h.view(ctx, to.Part, func(r store.Reader) error {
-		used, _, err := mailbox.Usage(r)
-		if err != nil || used < h.Limits.Quota {
-			return err
+		err := h.hasRoom(r, 1)
+		if err == nil {
+			return nil
 		}
-		if to.Patient {
-			if _, known, err := conversation.With(r, h.scope(to.Part), a.Address); err != nil || !known {
-				return fmt.Errorf("hub: recipient: %w", fault.Unavailable)
-			}
+		_, known, unread := conversation.With(r, h.scope(to.Part), a.Address)
+		if unread != nil {
+			return unread
 		}
-		return fmt.Errorf("hub: recipient: %w", fault.Quota)
+		return full(err, to, known)
 	})
+}
+
+// full makes the error for a mailbox that has no room what its sender may know:
+// to one who never exchanged with that patient it is a passing failure.
+func full(err error, to addressee, known bool) error {
+	if to.Patient && !known && errors.Is(err, fault.Quota) {
+		return fmt.Errorf("hub: recipient: %w", fault.Unavailable)
+	}
+	return err
 }
 
 // throttleSender counts the recipients a sender named and those refused, and
