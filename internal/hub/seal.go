@@ -198,8 +198,12 @@ func (h *Hub) read(ctx context.Context, r store.Reader, part store.Part, s *keyr
 
 func (h *Hub) readBlob(ctx context.Context, part store.Part, s *keyring.Session, ref vault.Ref) ([]byte, error) {
 	f, err := h.Blobs.Open(ctx, part, ref.BlobID())
-	if err != nil {
+	switch fault.Of(err) {
+	case "":
+	case fault.NotFound, fault.Invalid: // what refers to it is not as it was
 		return nil, fmt.Errorf("hub: object: %v: %w", err, fault.Corrupt)
+	default:
+		return nil, fmt.Errorf("hub: object: %w", err)
 	}
 	defer f.Close()
 	size, err := f.Seek(0, io.SeekEnd)
