@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"vaguemestre/internal/account"
@@ -156,12 +157,21 @@ func (h *Hub) LoginFailed(ctx context.Context, at Attempt) error {
 	return fmt.Errorf("hub: login: %w", fault.Unauthenticated)
 }
 
+// network names where a client is: its address, and with IPv6 the /64 around it,
+// since whoever has one address there has them all.
+func network(a netip.Addr) string {
+	if a = a.Unmap(); a.Is6() {
+		return netip.PrefixFrom(a, 64).Masked().String()
+	}
+	return a.String()
+}
+
 // throttleLogin counts n failures of an account and an address.
 func (h *Hub) throttleLogin(at Attempt, n int) error {
 	now := h.Now()
 	a, _ := ident.ParseAddress(at.Login)
 	account := h.loginFailures.Add("account "+loginName(a, at.Login), n, now)
-	remote := h.loginFailures.Add("remote "+at.Remote.String(), n, now)
+	remote := h.loginFailures.Add("remote "+network(at.Remote), n, now)
 	if account > h.Limits.LoginFailures || remote > 5*h.Limits.LoginFailures {
 		return fmt.Errorf("hub: login: %w", fault.Throttled)
 	}
