@@ -31,7 +31,6 @@ type fakeHub struct {
 	boxes  map[string]*fakeBox
 	fails  map[string]error // by method: what it returns instead
 	calls  map[string]int
-	reads  int // Contents opened
 	failed int // LoginFailed
 }
 
@@ -80,7 +79,10 @@ func (h *fakeHub) Secrets(context.Context, hub.Attempt) (account.Secrets, error)
 		return account.Secrets{}, err
 	}
 	s := account.Secrets{Salt: []byte("0123456789abcdef"), Iterations: 4096}
-	k := c.GetStoredCredentials(scram.KeyFactors{Salt: string(s.Salt), Iters: s.Iterations})
+	k, err := c.GetStoredCredentialsWithError(scram.KeyFactors{Salt: string(s.Salt), Iters: s.Iterations})
+	if err != nil {
+		return account.Secrets{}, err
+	}
 	s.Keys = []account.SecretKey{{ID: "one", StoredKey: k.StoredKey, ServerKey: k.ServerKey}}
 	return s, nil
 }

@@ -180,7 +180,7 @@ func (f *fetch) write(t target, entry *mailbox.Entry) error {
 // connection can only end.
 func (f *fetch) skip(start int, err error) error {
 	if f.streamed {
-		f.se.reply(err) // log it
+		_ = f.se.reply(err) // log it
 		f.se.w.abort()
 		return errHangUp
 	}

@@ -93,7 +93,7 @@ func (se *session) Poll(w *imapserver.UpdateWriter, mayLeave bool) error {
 		ctx, cancel := se.command()
 		defer cancel()
 		if err := se.refresh(ctx); err != nil && !se.view.f.isGone() {
-			se.reply(err) // the command itself succeeded; NOOP will look again
+			_ = se.reply(err) // the command itself succeeded; NOOP will look again
 		}
 	}
 	return se.tell(w, mayLeave)
@@ -166,7 +166,7 @@ func (se *session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error 
 		err := se.refresh(ctx)
 		cancel()
 		if err != nil && !se.view.f.isGone() {
-			se.reply(err)
+			_ = se.reply(err)
 		}
 		if err := se.tell(w, true); err != nil {
 			return se.reply(err)

@@ -168,7 +168,7 @@ func (s *Server) Serve(ctx context.Context, inner net.Listener, mode Mode) error
 // start hands the library its listener, once.
 func (s *Server) start() {
 	s.entry.start.Do(func() {
-		s.entry.served.Go(func() { s.library.Serve(s.entry) }) // ends without error, with the entry
+		s.entry.served.Go(func() { _ = s.library.Serve(s.entry) }) // ends without error, with the entry
 	})
 }
 
@@ -176,7 +176,7 @@ func (s *Server) start() {
 // STARTTLS, when no second greeting is due.
 func (s *Server) enter(t *tls.Conn, greeted bool) {
 	w := newWire(t, s.cfg.AppendLimit, greeted, s.metrics.command, s.wires.Done)
-	t.SetReadDeadline(time.Now().Add(s.cfg.PreLogin))
+	_ = t.SetReadDeadline(time.Now().Add(s.cfg.PreLogin))
 	s.entry.conns <- w
 }
 

@@ -69,7 +69,7 @@ func (se *session) Close() error {
 	se.cancel()
 	se.idling.Lock()
 	defer se.idling.Unlock()
-	se.Unselect()
+	_ = se.Unselect()
 	if se.box == nil {
 		return nil
 	}

@@ -3,6 +3,7 @@ package smtpd
 import (
 	"bytes"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -102,7 +103,7 @@ func FuzzSession(f *testing.F) {
 			conn.CloseWrite()
 		}()
 		out, err := io.ReadAll(conn)
-		if e, ok := err.(net.Error); ok && e.Timeout() {
+		if e := net.Error(nil); errors.As(err, &e) && e.Timeout() {
 			t.Fatalf("no end after %q; got %q", in, out)
 		}
 		for line := range strings.Lines(string(out)) {

@@ -192,10 +192,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener, mode Mode) error {
 	in.finish()
 	drain, cancel := context.WithTimeout(acts, lim.Drain)
 	defer cancel()
-	in.Shutdown(drain)
+	_ = in.Shutdown(drain)
 	cut()
 	<-ended
-	dialogue.Shutdown(context.Background()) // waits for the goroutines, whose connections are closed
+	_ = dialogue.Shutdown(context.Background()) // waits for the goroutines, whose connections are closed
 	return failed
 }
 

@@ -92,7 +92,10 @@ func (h *fakeHub) Secrets(_ context.Context, a hub.Attempt) (account.Secrets, er
 		if err != nil {
 			return s, err
 		}
-		k := c.GetStoredCredentials(scram.KeyFactors{Salt: string(s.Salt), Iters: s.Iterations})
+		k, err := c.GetStoredCredentialsWithError(scram.KeyFactors{Salt: string(s.Salt), Iters: s.Iterations})
+		if err != nil {
+			return account.Secrets{}, err
+		}
 		s.Keys = []account.SecretKey{{ID: "1", StoredKey: k.StoredKey, ServerKey: k.ServerKey}}
 	}
 	return s, nil

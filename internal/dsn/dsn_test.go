@@ -133,7 +133,7 @@ func checkNotice(t *testing.T, raw []byte) {
 		t.Errorf("report-type %q but the second part is %s", kind, m.Root.Children[1].MediaType())
 	}
 	if text, err := m.Root.Children[0].Text(raw, 1<<20); err != nil ||
-		strings.Index(text, "Bonjour") < 0 || strings.Index(text, "Hello") < strings.Index(text, "Bonjour") {
+		!strings.Contains(text, "Bonjour") || strings.Index(text, "Hello") < strings.Index(text, "Bonjour") {
 		t.Errorf("the text is not French, then English: %v\n%s", err, text)
 	}
 	if m.Count("X-Injected") != 0 || message.ParseHeader(raw[m.Root.Children[1].BodyStart:]).Count("X-Injected") != 0 {

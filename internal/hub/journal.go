@@ -34,7 +34,7 @@ func (j *journal) grew(part store.Part) {
 // come that grew since the last time. A sealed hub cannot sign: it writes none,
 // and remembers what grew.
 func (h *Hub) Checkpoint(ctx context.Context) error {
-	if h.Config.Journal == "" || h.Sealed() {
+	if h.Journal == "" || h.Sealed() {
 		return nil
 	}
 	h.journal.mu.Lock()
@@ -47,7 +47,7 @@ func (h *Hub) Checkpoint(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		file, err := audit.OpenJournal(h.Config.Journal, signer.Public())
+		file, err := audit.OpenJournal(h.Journal, signer.Public())
 		if err != nil {
 			return err
 		}
@@ -90,10 +90,10 @@ func (h *Hub) auditSigner(ctx context.Context) (k *keyring.AuditKey, err error) 
 
 // marks reads the journal: what every checkpoint saw of each trail.
 func (h *Hub) marks(ctx context.Context) (map[store.Part][]audit.Mark, error) {
-	if h.Config.Journal == "" || h.Sealed() {
+	if h.Journal == "" || h.Sealed() {
 		return nil, nil
 	}
-	if _, err := os.Stat(h.Config.Journal); err != nil {
+	if _, err := os.Stat(h.Journal); err != nil {
 		if !os.IsNotExist(err) {
 			return nil, fmt.Errorf("hub: journal: %w", err)
 		}
@@ -106,5 +106,5 @@ func (h *Hub) marks(ctx context.Context) (map[store.Part][]audit.Mark, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hub: journal: %v: %w", err, fault.Corrupt)
 	}
-	return audit.Marks(h.Config.Journal, signer.Public())
+	return audit.Marks(h.Journal, signer.Public())
 }

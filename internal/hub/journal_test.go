@@ -9,7 +9,7 @@ import (
 
 func TestAnOldStatePutBackShowsInTheJournal(t *testing.T) {
 	h := newHouse(t)
-	h.Config.Journal = filepath.Join(t.TempDir(), "journal")
+	h.Journal = filepath.Join(t.TempDir(), "journal")
 	part := h.login(alice).Part
 	if err := h.Checkpoint(t.Context()); err != nil {
 		t.Fatal(err)
@@ -34,14 +34,14 @@ func TestAnOldStatePutBackShowsInTheJournal(t *testing.T) {
 
 func TestAJournalThatWasChangedShows(t *testing.T) {
 	h := newHouse(t)
-	h.Config.Journal = filepath.Join(t.TempDir(), "journal")
+	h.Journal = filepath.Join(t.TempDir(), "journal")
 	for range 3 {
 		h.login(alice)
 		if err := h.Checkpoint(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	whole, err := os.ReadFile(h.Config.Journal)
+	whole, err := os.ReadFile(h.Journal)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func TestAJournalThatWasChangedShows(t *testing.T) {
 		"two lines swapped": lines[1] + lines[0] + lines[2],
 		"a figure changed":  strings.Replace(string(whole), `"Count":`, `"Count":1`, 1),
 	} {
-		if err := os.WriteFile(h.Config.Journal, []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(h.Journal, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		rep, err := h.VerifyTrails(t.Context())

@@ -104,8 +104,8 @@ func (h *Hub) contact(ctx context.Context, p *parcel) (ident.Address, error) {
 	if p.mail.Count("Reply-To") != 1 || len(list) != 1 {
 		return own, nil
 	}
-	a, err := ident.ParseAddress(list[0].Spec())
-	if err != nil || a == own || h.isPatient(a) {
+	a, bad := ident.ParseAddress(list[0].Spec())
+	if bad != nil || a == own || h.isPatient(a) {
 		return own, nil
 	}
 	to, err := h.resolve(ctx, a)

@@ -132,7 +132,7 @@ func (c *Conn) Close() error {
 
 // SetDeadline implements net.Conn; see Config.IgnoreDeadlines.
 func (c *Conn) SetDeadline(t time.Time) error {
-	c.SetReadDeadline(t)
+	_ = c.SetReadDeadline(t)
 	return c.SetWriteDeadline(t)
 }
 

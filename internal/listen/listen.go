@@ -117,7 +117,7 @@ func (l *Listener) Close() error {
 // Shutdown stops listening, waits until the connections have ended or ctx
 // has, and closes what is left.
 func (l *Listener) Shutdown(ctx context.Context) error {
-	l.stop(net.ErrClosed)
+	_ = l.stop(net.ErrClosed)
 	select {
 	case <-l.empty:
 	case <-ctx.Done():
@@ -160,7 +160,7 @@ func (l *Listener) run() {
 			}
 			wait = min(2*wait, time.Second)
 		default:
-			l.stop(err)
+			_ = l.stop(err)
 			return
 		}
 	}

@@ -101,6 +101,9 @@ func TestTextsOfWhatLeftAreNotKept(t *testing.T) {
 	}
 	d.view(func(r store.Reader) error {
 		texts, err := d.book.keptTexts(r, Inbox, 0)
+		if err != nil {
+			return err
+		}
 		if _, ok := findText(texts, 2); ok || len(texts) != 2 {
 			t.Errorf("%d texts are kept, want 2", len(texts))
 		}

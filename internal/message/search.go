@@ -87,7 +87,7 @@ func Fold(s string) string {
 
 // foldRune appends r, which is not ASCII, folded.
 func foldRune(out []byte, r rune) []byte {
-	folded := ""
+	var folded string
 	if r < latinEnd {
 		folded = latinFolds[r-utf8.RuneSelf]
 	} else {

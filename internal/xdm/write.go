@@ -147,7 +147,7 @@ type ebrim struct {
 
 func (m *ebrim) raw(s string) { m.b.WriteString(s) }
 
-func (m *ebrim) text(s string) { xml.EscapeText(&m.b, []byte(s)) } // a Builder does not fail
+func (m *ebrim) text(s string) { _ = xml.EscapeText(&m.b, []byte(s)) } // a Builder does not fail
 
 func (m *ebrim) open(name string, attrs ...string) {
 	m.raw("<" + name)

@@ -178,7 +178,7 @@ func TestOnlyTheOwnerMayRead(t *testing.T) {
 	if err := s.Put(t.Context(), "p", blobtest.NewID(), text("x")); err != nil {
 		t.Fatal(err)
 	}
-	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	filepath.WalkDir(dir, func(path string, d fs.DirEntry, _ error) error {
 		info, err := d.Info()
 		if err != nil {
 			t.Fatal(err)

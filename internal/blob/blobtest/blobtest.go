@@ -259,7 +259,7 @@ var sentences = []struct {
 	{"a write that fails leaves nothing and the name free", func(b *bench) {
 		id := NewID()
 		err := b.s.Put(b.ctx, "p", id, func(w io.Writer) error {
-			w.Write(make([]byte, 100_000))
+			_, _ = w.Write(make([]byte, 100_000))
 			return errTest
 		})
 		if !errors.Is(err, errTest) {
@@ -281,7 +281,7 @@ var sentences = []struct {
 				}
 			}()
 			b.s.Put(b.ctx, "p", id, func(w io.Writer) error {
-				w.Write([]byte("half"))
+				_, _ = w.Write([]byte("half"))
 				panic("write")
 			})
 		}()
@@ -291,7 +291,7 @@ var sentences = []struct {
 	{"a blob that is being written cannot be seen", func(b *bench) {
 		id := NewID()
 		err := b.s.Put(b.ctx, "p", id, func(w io.Writer) error {
-			w.Write(make([]byte, 100_000))
+			_, _ = w.Write(make([]byte, 100_000))
 			b.wantNone("p", id)
 			if got := b.all(); len(got) != 0 {
 				b.Errorf("All() yields %d blobs, want none", len(got))

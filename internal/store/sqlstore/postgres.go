@@ -298,7 +298,7 @@ func (s *postgresSnapshot) end() {
 	if s.c.Conn().PgConn().TxStatus() != 'I' {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), commitTimeout)
 		defer cancel()
-		s.c.Exec(ctx, "rollback") // if it fails the connection is broken, and the pool closes it
+		_, _ = s.c.Exec(ctx, "rollback") // if it fails the connection is broken, and the pool closes it
 	}
 	s.c.Release()
 }

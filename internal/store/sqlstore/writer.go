@@ -80,7 +80,7 @@ func (w *writer) apply(group []*change) (lost []bool, err error) {
 		if err != nil {
 			// SQLite may have rolled back by itself (disk full); then
 			// this fails, and that is all it can mean.
-			w.c.exec("rollback")
+			_, _ = w.c.exec("rollback")
 		}
 	}()
 	lost = make([]bool, len(group))

@@ -169,7 +169,7 @@ var writing = []sentence{
 				n++
 			}
 			if n != 700 {
-				return fmt.Errorf("Scan yields %d rows, want 700", n)
+				return fmt.Errorf("scan yields %d rows, want 700", n)
 			}
 			return nil
 		})
@@ -317,7 +317,7 @@ var scanning = []sentence{
 				i++
 			}
 			if i != rows {
-				return fmt.Errorf("Scan yields %d rows, want %d", i, rows)
+				return fmt.Errorf("scan yields %d rows, want %d", i, rows)
 			}
 			return nil
 		})
