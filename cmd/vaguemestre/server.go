@@ -51,27 +51,34 @@ type options struct {
 
 // newServer opens everything that cfg names: keys, engines, ports. It serves
 // nothing yet; connections wait until Run. A server that is not run is closed.
-func newServer(cfg *config.Config, o options) (s *server, err error) {
-	s = &server{cfg: cfg, log: o.log, metrics: prometheus.NewRegistry(), started: clock()}
+func newServer(cfg *config.Config, o options) (*server, error) {
+	s := &server{cfg: cfg, log: o.log, metrics: prometheus.NewRegistry(), started: clock()}
 	if s.log == nil {
 		s.log = newLog(cfg.Log, os.Stderr)
 	}
-	defer func() {
-		if err != nil {
-			s.close()
-		}
-	}()
-	k, err := loadKeys(cfg.Keys, o.sealed)
-	if err != nil {
+	if err := s.open(o.sealed); err != nil {
+		s.close()
 		return nil, err
 	}
+	return s, nil
+}
+
+// open opens what the configuration names, in the order in which a start
+// should fail: keys, certificate, engines, ports. Some of it may be open when
+// it fails.
+func (s *server) open(sealed bool) error {
+	cfg := s.cfg
+	k, err := loadKeys(cfg.Keys, sealed)
+	if err != nil {
+		return err
+	}
 	if s.cert, err = listen.LoadCertificate(cfg.TLS.Certificate, cfg.TLS.Key); err != nil {
-		return nil, advise(err, "tls.certificate and tls.key in %s must name a PEM certificate chain and its key.", cfg.Path)
+		return advise(err, "tls.certificate and tls.key in %s must name a PEM certificate chain and its key.", cfg.Path)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
 	if s.engines, err = openEngines(ctx, cfg, s.log); err != nil {
-		return nil, err
+		return err
 	}
 	if s.hub, err = hub.New(hub.Config{
 		Store: s.engines.store, Blobs: s.engines.blobs, Bus: s.engines.bus,
@@ -79,7 +86,7 @@ func newServer(cfg *config.Config, o options) (s *server, err error) {
 		Domain: cfg.Domain, PatientDomain: cfg.PatientDomain, TestMode: cfg.TestMode,
 		Limits: hubLimits(cfg.Limits), Now: clock, Log: s.log,
 	}); err != nil {
-		return nil, err
+		return err
 	}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.smtp = smtpd.New(s.hub, smtpd.Config{
@@ -91,7 +98,7 @@ func newServer(cfg *config.Config, o options) (s *server, err error) {
 	s.janitor = janitor.New(s.hub, janitor.Config{
 		Outbox: cfg.Janitor.Outbox, Checkpoint: cfg.Janitor.Checkpoint, Sweep: cfg.Janitor.Sweep, Log: s.log, Metrics: s.metrics,
 	})
-	return s, s.openPorts()
+	return s.openPorts()
 }
 
 // startTime bounds what starting waits for: a database, a bus.

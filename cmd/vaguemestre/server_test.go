@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"vaguemestre/imapd"
+	"vaguemestre/internal/adminapi"
+	"vaguemestre/internal/config"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/hub"
+	"vaguemestre/smtpd"
+)
+
+// TestTheDefaultsOfTheFileAreThoseOfTheCode holds the one table of the
+// configuration against the packages that it configures.
+func TestTheDefaultsOfTheFileAreThoseOfTheCode(t *testing.T) {
+	l := config.Default().Limits
+	if diff := cmp.Diff(hub.DefaultLimits, hubLimits(l)); diff != "" {
+		t.Errorf("hub (-code +file):\n%s", diff)
+	}
+	if diff := cmp.Diff(smtpd.DefaultLimits, smtpLimits(l)); diff != "" {
+		t.Errorf("smtpd (-code +file):\n%s", diff)
+	}
+}
+
+// TestEveryLimitReachesSomebody changes each limit of the file and looks for
+// the change on the other side.
+func TestEveryLimitReachesSomebody(t *testing.T) {
+	seen := func(l config.Limits) []any {
+		s := &server{cfg: &config.Config{Limits: l}, cert: newTestCertificate(t)}
+		imap := s.imapConfig()
+		imap.TLS, imap.Log, imap.Metrics, imap.Now = nil, nil, nil, nil
+		return []any{hubLimits(l), smtpLimits(l), imap, l.Memory} // the last is serve's
+	}
+	base := config.Default().Limits
+	fields := reflect.ValueOf(&base).Elem()
+	for i := range fields.NumField() {
+		changed := base
+		reflect.ValueOf(&changed).Elem().Field(i).SetInt(fields.Field(i).Int() + 1)
+		if cmp.Equal(seen(base), seen(changed), cmpopts.IgnoreUnexported(imapd.Config{})) {
+			t.Errorf("limits: %s reaches nobody", fields.Type().Field(i).Name)
+		}
+	}
+}
+
+// newHub makes a hub with any free ports.
+func newHub(t *testing.T, f founding) *config.Config {
+	t.Helper()
+	if f.data == "" {
+		f.data = filepath.Join(t.TempDir(), "hub")
+	}
+	f.domain, f.patientDomain, f.operator, f.testMode, f.host = "hub.test", "patient.test", "ada", true, "127.0.0.1"
+	if _, err := found(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	if err := freePorts(f.data); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(filepath.Join(f.data, config.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// running runs a hub until the test ends or stop is called, which tells what
+// Run returned.
+func running(t *testing.T, c *config.Config) (s *server, stop func() error) {
+	t.Helper()
+	s, err := newServer(c, options{log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- s.Run(ctx, func() { close(ready) }) }()
+	stop = func() error {
+		cancel()
+		select {
+		case err := <-ended:
+			ended <- err
+			return err
+		case <-time.After(longTime):
+			return errors.New("it does not stop")
+		}
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Errorf("the hub ended with %v", err)
+		}
+	})
+	select {
+	case <-ready:
+	case err := <-ended:
+		ended <- err
+		t.Fatalf("the hub ended before it was ready: %v", err)
+	case <-time.After(longTime):
+		t.Fatal("the hub is not ready")
+	}
+	return s, stop
+}
+
+func clientOf(t *testing.T, c *config.Config) *adminapi.Client {
+	t.Helper()
+	token, err := findToken(c.Operators, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := adminapi.NewClient(c.Listen.Admin, token)
+	t.Cleanup(client.Close)
+	return client
+}
+
+func TestAStopIsBoundedThoughClientsStay(t *testing.T) {
+	c := newHub(t, founding{})
+	s, stop := running(t, c)
+	for _, key := range []string{"listen.smtps", "listen.imaps"} {
+		conn, err := tls.Dial("tcp", s.address(key), &tls.Config{InsecureSkipVerify: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := conn.Read(make([]byte, 1)); err != nil { // its greeting: it is being served
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("with idle clients a stop took %v", took)
+	}
+}
+
+func TestMetricsAreServedOnLoopbackWithoutNames(t *testing.T) {
+	c := newHub(t, founding{})
+	c.Listen.Metrics = "127.0.0.1:0"
+	s, _ := running(t, c)
+	m := adminapi.Patient{Matricule: testMatricule(t), BirthName: "ESSAI", FirstNames: "Paul"}
+	if err := clientOf(t, c).Do(t.Context(), "patient/add", m, new(any)); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.Get("http://" + s.address("listen.metrics") + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"smtp_connections_total", "imap_", "janitor_rounds_total", "go_goroutines"} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("no %s among the metrics", want)
+		}
+	}
+	for _, word := range []string{"ESSAI", m.Matricule, "patient.test"} {
+		if strings.Contains(string(b), word) {
+			t.Errorf("the metrics tell %q", word)
+		}
+	}
+}
+
+// TestTwoProcessesAreOneHub runs two hubs over one PostgreSQL and one Redis, as
+// docker-compose.yml does: what one takes in the other shows.
+func TestTwoProcessesAreOneHub(t *testing.T) {
+	dsn, redis := os.Getenv("VAGUEMESTRE_TEST_POSTGRES"), os.Getenv("VAGUEMESTRE_TEST_REDIS")
+	if dsn == "" || redis == "" {
+		t.Skip("VAGUEMESTRE_TEST_POSTGRES and VAGUEMESTRE_TEST_REDIS are not set: `eval \"$(.ci/services start)\"` starts both")
+	}
+	dsn, err := newDatabase(t, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("VAGUEMESTRE_TEST_DSN", dsn)
+	one := newHub(t, founding{postgres: "env:VAGUEMESTRE_TEST_DSN", redis: redis})
+	two := *one
+	two.Listen.Admin = filepath.Join(t.TempDir(), "admin.sock")
+	two.Checkpoints += ".two"
+	running(t, one)
+	running(t, &two)
+	a, b := clientOf(t, one), clientOf(t, &two)
+	name := adminapi.Name{Address: testMatricule(t)}
+	if err := a.Do(t.Context(), "patient/add", adminapi.Patient{Matricule: name.Address, BirthName: "ESSAI", FirstNames: "Paul"}, new(any)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Do(t.Context(), "patient/activate", name, new(any)); err != nil {
+		t.Fatal(err)
+	}
+	var d adminapi.Description
+	if err := a.Do(t.Context(), "mailbox/show", name, &d); err != nil || d.Space == nil || d.Space.State != "active" {
+		t.Errorf("what one process did, the other shows as %+v, %v", d.Space, err)
+	}
+	var r adminapi.Report
+	if err := b.Do(t.Context(), "hub/verify", adminapi.Nothing{}, &r); err != nil || len(r.Findings) > 0 {
+		t.Errorf("verify = %+v, %v", r, err)
+	}
+}
+
+func TestPostgresThatIsAwayIsToldWithoutItsPassword(t *testing.T) {
+	_, err := found(t.Context(), founding{
+		data: filepath.Join(t.TempDir(), "hub"), domain: "hub.test", patientDomain: "patient.test", operator: "ada",
+		host: "127.0.0.1", postgres: "postgres://somebody:hunter2@127.0.0.1:1/none?connect_timeout=2",
+	})
+	if err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("found = %v, want an error without the password", err)
+	}
+	var a *advised
+	if !errors.As(err, &a) || !strings.Contains(a.todo, "store.postgres") {
+		t.Errorf("%v does not say what to look at", err)
+	}
+}
+
+// TestABackupKeepsWhatIsDeletedMeanwhile deletes a blob while a backup runs.
+func TestABackupKeepsWhatIsDeletedMeanwhile(t *testing.T) {
+	c := newHub(t, founding{})
+	blobs, err := openBlobs(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const id = "aaaaaaaaaaaaaaaaaaaaaaaaaa"
+	put := func(w io.Writer) error { _, err := fmt.Fprint(w, "sealed"); return err }
+	if err := blobs.Put(t.Context(), "p", id, put); err != nil {
+		t.Fatal(err)
+	}
+	release := blobs.keepAll()
+	other := blobs.keepAll()
+	if err := blobs.Delete(t.Context(), "p", id); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	f, err := blobs.Open(t.Context(), "p", id)
+	if err != nil {
+		t.Fatalf("a blob is gone while a backup runs: %v", err)
+	}
+	f.Close()
+	other()
+	if _, err := blobs.Open(t.Context(), "p", id); !errors.Is(err, fault.NotFound) {
+		t.Errorf("after the backup the blob is still there: %v", err)
+	}
+}
