@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vaguemestre/internal/audit"
+	"vaguemestre/internal/dsn"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/mailbox"
@@ -62,7 +63,7 @@ func (h *Hub) answer(ctx context.Context, p *parcel, to []addressee) error {
 	if err := h.Carry(ctx, p.Actor.Part); err != nil {
 		h.Log.Warn("answer not carried yet", "actor", p.Actor.Address, "err", err)
 	}
-	return h.notify(ctx, p, to, nil)
+	return nil
 }
 
 // A cargo is what a line of the outbox carries: a mail sealed to the mailbox it
@@ -73,6 +74,10 @@ type cargo struct {
 	Blobs   []vault.Ref // in place already; kept from the sweep
 	Sender  string      // canonical
 	Receipt string
+
+	Arrival              time.Time
+	Notify               Notify // and what else the notice about this addressee takes (RFC 3461)
+	Original, EnvelopeID string
 }
 
 // line seals a mail for one addressee and puts its objects into place, so that
@@ -86,7 +91,14 @@ func (h *Hub) line(ctx context.Context, p *parcel, to addressee) (outbox.Line, e
 		m := h.Index.MAC("hub/line", vault.NewID())
 		s.filing.Mark = m[:]
 	}
-	c := cargo{Filing: s.filing, Sender: p.Actor.Address.Canonical(), Receipt: p.receipt.ID}
+	asked := p.asked(to.Address)
+	c := cargo{
+		Filing: s.filing, Sender: p.Actor.Address.Canonical(), Receipt: p.receipt.ID,
+		Arrival: p.receipt.Time, Notify: asked.Notify, Original: asked.Original, EnvelopeID: p.EnvelopeID,
+	}
+	if p.From.IsZero() {
+		c.Notify = NotifyNever // notices are not answered by notices (RFC 3464 §2)
+	}
 	for _, o := range s.objects {
 		if o.Ref.Inline() {
 			c.Inline = append(c.Inline, o)
@@ -197,26 +209,29 @@ func (h *Hub) carry(ctx context.Context, from store.Part, l outbox.Line) error {
 	if err != nil && h.Now().Sub(l.Since) < maxLineAge {
 		return err
 	}
+	var refusal *Refusal
 	if err != nil {
-		if err := h.returnToSender(ctx, from, l, c); err != nil {
-			return err
-		}
+		refusal = &Refusal{Kind: fault.Unavailable}
 	}
-	return h.do(ctx, from, func(t *tx) error {
-		outbox.Done(t, l.ID)
-		return nil
-	})
+	return h.settle(ctx, from, l, c, refusal)
 }
 
-// returnToSender tells a patient that a line cannot be carried.
-func (h *Hub) returnToSender(ctx context.Context, from store.Part, l outbox.Line, c cargo) error {
+// settle removes a line that is carried, or given up, and tells the sender if
+// that is owed: both or neither.
+func (h *Hub) settle(ctx context.Context, from store.Part, l outbox.Line, c cargo, refusal *Refusal) error {
 	a, err := ident.ParseAddress(l.Address)
 	if err != nil {
 		return fmt.Errorf("hub: outbox: %w", fault.Corrupt)
 	}
-	sender, err := ident.ParseAddress(c.Sender)
-	if err != nil {
-		return fmt.Errorf("hub: outbox: %w", fault.Corrupt)
+	line, owed := Recipient{Address: a, Notify: c.Notify, Original: c.Original}.report(refusal)
+	done := func(t *tx) (bool, error) { return outbox.Done(t, l.ID) }
+	if !owed {
+		return h.commit(ctx, from, func(t *tx) error {
+			_, err := done(t)
+			return err
+		})
 	}
-	return h.postFailure(ctx, from, sender, a, c.Receipt)
+	return h.post(ctx, from, dsn.Delivery{
+		To: c.Sender, EnvelopeID: c.EnvelopeID, Arrival: c.Arrival, Recipients: []dsn.Recipient{line},
+	}, done)
 }

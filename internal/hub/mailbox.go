@@ -84,6 +84,7 @@ func (h *Hub) give(part store.Part, b *book) {
 type Mailbox struct {
 	h     *Hub
 	actor Actor
+	rule  string // that lets the actor use it
 	book  *book
 
 	mu      sync.Mutex
@@ -95,6 +96,7 @@ type Mailbox struct {
 // OpenMailbox opens the mailbox of an actor who has logged in. A hub that is
 // sealed opens none: fault.Sealed.
 func (h *Hub) OpenMailbox(ctx context.Context, a Actor) (*Mailbox, error) {
+	var d policy.Decision
 	err := h.view(ctx, a.Part, func(r store.Reader) error {
 		req := policy.Request{Act: policy.UseMailbox, Actor: a.policy(), Now: h.Now(),
 			Mailbox: policy.Mailbox{Role: a.Role, Owner: string(a.Part), Establishment: a.Establishment}}
@@ -105,7 +107,7 @@ func (h *Hub) OpenMailbox(ctx context.Context, a Actor) (*Mailbox, error) {
 			}
 			req.Space = policy.Space{Owner: string(a.Part), State: sp.State}
 		}
-		if d := policy.Decide(req); !d.Allow {
+		if d = policy.Decide(req); !d.Allow {
 			return refuse(d)
 		}
 		return nil
@@ -117,7 +119,7 @@ func (h *Hub) OpenMailbox(ctx context.Context, a Actor) (*Mailbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Mailbox{h: h, actor: a, book: b, traced: map[mailbox.FolderID]bool{}, shelves: map[mailbox.FolderID]bool{}}, nil
+	return &Mailbox{h: h, actor: a, rule: d.Rule, book: b, traced: map[mailbox.FolderID]bool{}, shelves: map[mailbox.FolderID]bool{}}, nil
 }
 
 // Close ends the session with the mailbox.
@@ -163,7 +165,7 @@ func (m *Mailbox) trace(ctx context.Context, f mailbox.FolderID, uid mailbox.UID
 			object += fmt.Sprintf(" message %d", uid)
 		}
 		e := m.actor.entry(policy.UseMailbox, object)
-		e.Rule = "mailbox/own"
+		e.Rule = m.rule
 		t.note(e)
 		return nil
 	})
@@ -410,7 +412,7 @@ func (m *Mailbox) Append(ctx context.Context, f mailbox.FolderID, raw []byte, fl
 // act makes the trail entry of an act on a folder.
 func (m *Mailbox) act(name string, f mailbox.FolderID) audit.Entry {
 	e := m.actor.entry(policy.UseMailbox, fmt.Sprintf("%s folder %d", name, f))
-	e.Rule = "mailbox/own"
+	e.Rule = m.rule
 	return e
 }
 

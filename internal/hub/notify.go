@@ -27,35 +27,15 @@ func (h *Hub) notify(ctx context.Context, p *parcel, to []addressee, refused []f
 	if p.From.IsZero() {
 		return nil // notices are not answered by notices (RFC 3464 §2)
 	}
-	asked := map[ident.Address]Recipient{}
-	for _, r := range p.To {
-		asked[r.Address] = r
-	}
 	failed := map[ident.Address]*Refusal{}
 	for _, f := range refused {
 		failed[f.Address] = f.Refusal
 	}
 	var report []dsn.Recipient
 	for _, a := range to {
-		r := asked[a.Address]
-		line := dsn.Recipient{Address: a.Address.Canonical(), Action: dsn.Delivered, Status: "2.0.0"}
-		if kind, address, ok := strings.Cut(r.Original, ";"); ok {
-			line.OriginalType, line.Original = kind, address
+		if line, owed := p.asked(a.Address).report(failed[a.Address]); owed {
+			report = append(report, line)
 		}
-		refusal := failed[a.Address]
-		switch {
-		case refusal != nil && r.Notify&NotifyNever == 0 && (r.Notify == 0 || r.Notify&NotifyFailure != 0):
-			line.Action, line.Status = dsn.Failed, "5.7.1"
-			if refusal.FR == "" {
-				line.Status = "5.1.1"
-			} else {
-				line.Diagnostic = "550 5.7.1 " + refusal.EN
-			}
-		case refusal == nil && r.Notify&NotifySuccess != 0:
-		default:
-			continue
-		}
-		report = append(report, line)
 	}
 	if len(report) == 0 {
 		return nil
@@ -63,19 +43,45 @@ func (h *Hub) notify(ctx context.Context, p *parcel, to []addressee, refused []f
 	return h.post(ctx, p.Actor.Part, dsn.Delivery{
 		To: p.From.Canonical(), EnvelopeID: p.EnvelopeID, Arrival: p.receipt.Time,
 		Recipients: report, Original: p.Mail, Full: p.ReturnFull,
-	})
+	}, func(*tx) (bool, error) { return true, nil })
 }
 
-// postFailure tells the owner of a partition that a mail could not be carried.
-func (h *Hub) postFailure(ctx context.Context, part store.Part, sender, to ident.Address, receipt string) error {
-	return h.post(ctx, part, dsn.Delivery{
-		To: sender.Canonical(), EnvelopeID: receipt,
-		Recipients: []dsn.Recipient{{Address: to.Canonical(), Action: dsn.Failed, Status: "5.2.0"}},
-	})
+// asked returns what the sender asked for about a recipient.
+func (p *parcel) asked(a ident.Address) Recipient {
+	for _, r := range p.To {
+		if r.Address == a {
+			return r
+		}
+	}
+	return Recipient{Address: a}
 }
 
-// post files a notification in a mailbox of this hub.
-func (h *Hub) post(ctx context.Context, part store.Part, d dsn.Delivery) error {
+// report says what became of a mail for a recipient, and whether the sender is
+// owed to hear it. refusal is nil if the mail was filed.
+func (r Recipient) report(refusal *Refusal) (line dsn.Recipient, owed bool) {
+	line = dsn.Recipient{Address: r.Address.Canonical(), Action: dsn.Delivered, Status: "2.0.0"}
+	if kind, address, ok := strings.Cut(r.Original, ";"); ok {
+		line.OriginalType, line.Original = kind, address
+	}
+	if refusal == nil {
+		return line, r.Notify&NotifySuccess != 0
+	}
+	line.Action, line.Status = dsn.Failed, "5.7.1"
+	switch {
+	case refusal.Rule == "":
+		line.Status = "5.2.0" // a mailbox that would not take it
+	case refusal.FR == "":
+		line.Status = "5.1.1"
+	default:
+		line.Diagnostic = "550 5.7.1 " + refusal.EN
+	}
+	return line, r.Notify&NotifyNever == 0 && (r.Notify == 0 || r.Notify&NotifyFailure != 0)
+}
+
+// post files a notification in a mailbox of this hub, in one transaction with
+// what settle does there; it files none if settle says that all is settled
+// already.
+func (h *Hub) post(ctx context.Context, part store.Part, d dsn.Delivery, settle func(*tx) (bool, error)) error {
 	now := h.Now().UTC()
 	d.ReportingMTA, d.Date = h.Domain, now
 	d.From = message.Address{Name: "Vaguemestre", Mailbox: "postmaster", Host: h.Domain}
@@ -96,6 +102,9 @@ func (h *Hub) post(ctx context.Context, part store.Part, d dsn.Delivery) error {
 		return err
 	}
 	return h.do(ctx, part, func(t *tx) error {
+		if owed, err := settle(t); err != nil || !owed {
+			return err
+		}
 		s.keep(t)
 		t.note(audit.Entry{Actor: "hub", Act: "notify", Object: d.EnvelopeID})
 		_, _, err := mailbox.File(t, mailbox.Inbox, s.filing)

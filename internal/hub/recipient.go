@@ -111,11 +111,15 @@ func (h *Hub) CheckRecipient(ctx context.Context, a Actor, address ident.Address
 		_ = h.throttleSender(a, 1, 0)
 		return h.room(ctx, a, to)
 	}
+	var slowed error
 	if policy.Discreet(d.Rule) {
-		_ = h.throttleSender(a, 1, 1)
+		slowed = h.throttleSender(a, 1, 1)
 	}
-	err = h.do(ctx, a.Part, func(t *tx) error {
+	err = h.commit(ctx, a.Part, func(t *tx) error {
 		t.note(decided(a.entry(policy.SendMail, address.Canonical()), d))
+		if slowed != nil { // from the next recipient on
+			t.note(decided(a.entry(policy.SendMail, ""), policy.Decision{Rule: tooManyRefused}))
+		}
 		return nil
 	})
 	if err != nil {
@@ -217,6 +221,9 @@ func full(err error, to addressee, known bool) error {
 	}
 	return err
 }
+
+// tooManyRefused is the rule, of the door itself, that slows a sender down.
+const tooManyRefused = "sender/too-many-refused"
 
 // throttleSender counts the recipients a sender named and those refused, and
 // is fault.Throttled for one who seems to try addresses out: many refused, and
