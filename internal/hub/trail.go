@@ -27,6 +27,14 @@ func decided(e audit.Entry, d policy.Decision) audit.Entry {
 	return e
 }
 
+// noteOperator writes what an operator did into the trail of a partition.
+func (h *Hub) noteOperator(ctx context.Context, part store.Part, operator, act, object string) error {
+	return h.commit(ctx, part, func(t *tx) error {
+		t.note(audit.Entry{Actor: operator, Role: "administrator", Act: act, Object: object})
+		return nil
+	})
+}
+
 // trailKeyLife is how long one key seals a trail's entries: it bounds what the
 // memory of a process can tell of what it wrote.
 const trailKeyLife = 15 * time.Minute

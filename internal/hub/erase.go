@@ -1,0 +1,60 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"vaguemestre/internal/account"
+	"vaguemestre/internal/audit"
+	"vaguemestre/internal/conversation"
+	"vaguemestre/internal/directory"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/ident"
+	"vaguemestre/internal/mailbox"
+	"vaguemestre/internal/outbox"
+	"vaguemestre/internal/owner"
+	"vaguemestre/internal/patient"
+	"vaguemestre/internal/store"
+	"vaguemestre/vault"
+)
+
+// Erase makes everything an owner has unreadable for ever, by destroying one
+// secret, and then removes it. The trail alone stays, readable by the escrow.
+func (h *Hub) Erase(ctx context.Context, operator string, a ident.Address) error {
+	part, known, err := h.find(ctx, a)
+	if err != nil || !known {
+		return errors.Join(err, fmt.Errorf("hub: erase: %w", fault.NotFound))
+	}
+	if h.Sealed() {
+		return fmt.Errorf("hub: erase: %w", fault.Sealed)
+	}
+	if err := h.Erasure.Destroy(part); err != nil {
+		return fmt.Errorf("hub: erase: %w", err)
+	}
+	h.keys.forget(part)
+	h.certs.forget(part)
+	err = h.do(ctx, part, func(t *tx) error {
+		t.note(audit.Entry{Actor: operator, Act: "erase"})
+		for _, erase := range erasers {
+			if err := erase(t.Writer); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := h.deleteBlobs(ctx, part); err != nil {
+		return err
+	}
+	// Last, so that whatever is interrupted before can be asked for again.
+	return h.do(ctx, directory.IndexPart(h.Index, a), func(t *tx) error { return directory.Erase(t) })
+}
+
+// erasers remove what each record keeps of an owner. The trail is not among
+// them: it has its own legal time.
+var erasers = []func(store.Writer) error{
+	account.Erase, conversation.Erase, directory.Erase, mailbox.Erase, outbox.Erase, owner.Erase, patient.Erase, vault.Erase,
+}

@@ -1,0 +1,60 @@
+package hub
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/ident"
+	"vaguemestre/internal/store"
+	"vaguemestre/vault"
+	"vaguemestre/vault/keyring"
+)
+
+// Export writes every document of a patient's vault for a key that the patient
+// holds, in the form that key's programs read. sink is asked for where to write
+// each file; what it is given names nobody.
+func (h *Hub) Export(ctx context.Context, operator string, a ident.Address, to *keyring.Recipient, sink func(name string) (io.WriteCloser, error)) (n int, err error) {
+	part, known, err := h.find(ctx, a)
+	if err != nil || !known {
+		return 0, errors.Join(err, fmt.Errorf("hub: export: %w", fault.NotFound))
+	}
+	key, err := h.unlock(ctx, part)
+	if err != nil {
+		return 0, err
+	}
+	if err := h.noteOperator(ctx, part, operator, "export", to.Fingerprint()); err != nil {
+		return 0, err
+	}
+	err = h.view(ctx, part, func(r store.Reader) error {
+		for d, err := range vault.Documents(r, part, key, 1) {
+			if err != nil {
+				return err
+			}
+			if d.Flags&(vault.HiddenFromPatient|vault.Deleted) != 0 {
+				continue
+			}
+			if err := h.exportOne(ctx, r, part, d, to, sink); err != nil {
+				return err
+			}
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
+func (h *Hub) exportOne(ctx context.Context, r store.Reader, part store.Part, d vault.Document, to *keyring.Recipient, sink func(string) (io.WriteCloser, error)) error {
+	content, err := h.read(ctx, r, part, d.Session, d.Entry.Object)
+	if err != nil {
+		return err
+	}
+	w, err := sink(fmt.Sprintf("%04d.pgp", d.Seq))
+	if err != nil {
+		return err
+	}
+	return errors.Join(keyring.Export(w, to, fileName(d.Entry), bytes.NewReader(content)), w.Close())
+}
