@@ -13,11 +13,14 @@ import (
 	"vaguemestre/internal/store"
 )
 
-// The statements of SQLite.
+// The statements of SQLite. kv keeps its rowid: rows are appended where the
+// file ends and only the keys are sorted. Against one sorted tree that halves
+// the CPU and the bytes written per mail; a long scan costs three times as
+// much, 2 µs a row.
 const (
 	sqliteSchema = `
 create table part (id text primary key, version integer not null) without rowid;
-create table kv (part text, key text, value blob not null, primary key (part, key)) without rowid;`
+create table kv (part text not null, key text not null, value blob not null, primary key (part, key));`
 
 	sqliteGet     = `select value from kv where part = ? and key = ?`
 	sqliteScan    = `select key, value from kv where part = ? and key >= ? and key < ? order by key`
@@ -33,15 +36,16 @@ create table kv (part text, key text, value blob not null, primary key (part, ke
 	sqliteForget = `delete from part where id = ? and not exists (select 1 from kv where part = part.id)`
 )
 
-// How SQLite is set up, as BenchmarkFiling advised. Memory-mapped reading stays
-// off: an I/O error would end the process instead of one call.
+// How SQLite is set up, as BenchmarkFiling advised. Larger pages write more
+// bytes per mail, smaller logs too. Memory-mapped reading stays off: it gained
+// nothing, and an I/O error would end the process instead of one call.
 var (
 	writerPragmas = []string{
-		"page_size=8192",
+		"page_size=4096",
 		"journal_mode=wal",
 		"synchronous=full",
-		"wal_autocheckpoint=4000",     // pages: 32 MB
-		"journal_size_limit=67108864", // a log grown by a long reader shrinks again
+		"wal_autocheckpoint=4000",     // pages: 16 MB
+		"journal_size_limit=33554432", // a log grown by a long reader shrinks again
 		"cache_size=-16384",           // KiB
 		"secure_delete=fast",          // no ghosts of deleted rows in the pages that are written anyway
 	}
