@@ -58,8 +58,12 @@ func Lines(r store.Reader, s fact.Scope) ([]Line, error) {
 	return list, nil
 }
 
-// Done removes a line.
-func Done(w store.Writer, id string) { w.Delete("out/l/" + id) }
+// Done removes a line, and reports whether it was there.
+func Done(w store.Writer, id string) (bool, error) {
+	b, err := w.Get("out/l/" + id)
+	w.Delete("out/l/" + id)
+	return b != nil, err
+}
 
 // hintLife is how long a hint stays. Whoever records one has half of it to write
 // the line that it announces.

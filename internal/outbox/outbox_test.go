@@ -51,8 +51,15 @@ func TestALineStaysUntilItIsDone(t *testing.T) {
 			t.Errorf("a line comes back as %+v", l)
 		}
 	}
-	r.must(func(w store.Writer) error { Done(w, lines[1].ID); return nil })
-	r.must(func(w store.Writer) error { Done(w, lines[1].ID); return nil }) // twice is no error
+	for _, want := range []bool{true, false} {
+		r.must(func(w store.Writer) error {
+			was, err := Done(w, lines[1].ID)
+			if was != want {
+				t.Errorf("Done says it was there: %t, want %t", was, want)
+			}
+			return err
+		})
+	}
 	if left := r.lines(); len(left) != 2 || left[0].ID != lines[0].ID || left[1].ID != lines[2].ID {
 		t.Errorf("left are %v", left)
 	}
