@@ -6,7 +6,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/smtp"
@@ -32,13 +34,18 @@ import (
 
 // A stage is where one script plays: its hub, and what its people know.
 type stage struct {
-	folder    string // of the script
-	hub       *exec.Cmd
-	ended     chan error
-	log       bytes.Buffer      // of the hub, since its last start
-	ports     map[string]string // by key of the configuration
+	folder    string            // of the script
+	hub       *process          // nil: none is running
 	passwords map[string]string // by address
 	ahead     time.Duration
+}
+
+// A process is a hub that runs.
+type process struct {
+	*exec.Cmd
+	log   bytes.Buffer      // to be read when it has ended
+	ports map[string]string // by key of the configuration
+	ended chan error
 }
 
 type stageKey struct{}
@@ -47,13 +54,17 @@ type stageKey struct{}
 // machine.
 const longTime = 60 * time.Second
 
+// noSleep keeps each process of a test with -race from sleeping a second
+// before it ends.
+const noSleep = "atexit_sleep_ms=0"
+
 func setUpStage(env *testscript.Env) error {
 	s := &stage{folder: env.WorkDir, passwords: map[string]string{}}
 	env.Values[stageKey{}] = s
 	env.Defer(func() {
 		if s.hub != nil {
 			s.hub.Process.Kill()
-			<-s.ended
+			<-s.hub.ended
 		}
 	})
 	for i, name := range []string{"PAUL", "ANNA", "LEO"} {
@@ -63,6 +74,7 @@ func setUpStage(env *testscript.Env) error {
 		}
 		env.Setenv(name, m.Canonical())
 	}
+	env.Setenv("GORACE", noSleep)
 	env.Setenv("VAGUEMESTRE_DATA", filepath.Join(env.WorkDir, "hub"))
 	return nil
 }
@@ -77,7 +89,7 @@ func (s *stage) command(args ...string) (*exec.Cmd, error) {
 	}
 	return &exec.Cmd{
 		Path: self, Args: append([]string{"vaguemestre"}, args...), Dir: s.folder,
-		Env: append(os.Environ(), clockVariable+"="+filepath.Join(s.folder, "clock"), "VAGUEMESTRE_DATA="+filepath.Join(s.folder, "hub")),
+		Env: append(os.Environ(), clockVariable+"="+filepath.Join(s.folder, "clock"), "VAGUEMESTRE_DATA="+filepath.Join(s.folder, "hub"), "GORACE="+noSleep),
 	}, nil
 }
 
@@ -101,9 +113,9 @@ func hubVerb(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	switch args[0] {
 	case "new":
-		expect(ts, neg, s.found(ts, args[1:]))
+		expect(ts, neg, s.found(args[1:]))
 	case "start":
-		expect(ts, neg, s.start(ts, args[1:]))
+		expect(ts, neg, s.start(args[1:]))
 	case "stop":
 		expect(ts, neg, s.end(ts, syscall.SIGTERM))
 	case "kill":
@@ -117,7 +129,7 @@ func hubVerb(ts *testscript.TestScript, neg bool, args []string) {
 
 var anyPort = regexp.MustCompile(`(?m)^(smtps|submission|imaps|imap) = .*$`)
 
-func (s *stage) found(ts *testscript.TestScript, args []string) error {
+func (s *stage) found(args []string) error {
 	c, err := s.command(append([]string{"init", "--data", "hub", "--test-mode"}, args...)...)
 	if err != nil {
 		return err
@@ -140,7 +152,7 @@ func freePorts(data string) error {
 
 // start starts the hub and learns its ports. One that ends before it is ready
 // is an error, with what it said.
-func (s *stage) start(ts *testscript.TestScript, args []string) error {
+func (s *stage) start(args []string) error {
 	if !slices.Contains(args, "--data") {
 		args = append([]string{"--data", "hub"}, args...)
 	}
@@ -148,58 +160,54 @@ func (s *stage) start(ts *testscript.TestScript, args []string) error {
 	if err != nil {
 		return err
 	}
+	p := &process{Cmd: c, ports: map[string]string{}, ended: make(chan error, 1)}
 	out, err := c.StdoutPipe()
 	if err != nil {
 		return err
 	}
-	s.log.Reset()
-	c.Stderr = &s.log
+	c.Stderr = &p.log
 	if err := c.Start(); err != nil {
 		return err
 	}
-	s.ports = map[string]string{}
 	ready := make(chan bool, 1)
 	go func() {
 		lines := bufio.NewScanner(out)
-		for lines.Scan() {
-			if lines.Text() == "ready" {
-				ready <- true
-				continue
-			}
+		for lines.Scan() && lines.Text() != "ready" {
 			if key, address, ok := strings.Cut(lines.Text(), " "); ok {
-				s.ports[key] = strings.TrimSpace(address)
+				p.ports[key] = strings.TrimSpace(address)
 			}
 		}
-		ready <- false
+		ready <- lines.Text() == "ready"
+		io.Copy(io.Discard, out)
+		p.ended <- c.Wait()
 	}()
 	select {
-	case <-time.After(longTime):
-		c.Process.Kill()
-		c.Wait()
-		return fmt.Errorf("not ready after %v: %s", longTime, s.log.String())
 	case ok := <-ready:
 		if !ok {
-			err := c.Wait()
-			return fmt.Errorf("the hub did not start: %v\n%s", err, s.log.String())
+			err := <-p.ended
+			return fmt.Errorf("the hub did not start: %v\n%s", err, p.log.String())
 		}
+	case <-time.After(longTime):
+		c.Process.Kill()
+		<-p.ended
+		return fmt.Errorf("not ready after %v: %s", longTime, p.log.String())
 	}
-	s.hub, s.ended = c, make(chan error, 1)
-	go func(ended chan<- error) { ended <- c.Wait() }(s.ended)
+	s.hub = p
 	return nil
 }
 
 // end ends the hub: by SIGTERM it must end well.
 func (s *stage) end(ts *testscript.TestScript, sig syscall.Signal) error {
 	if s.hub == nil {
-		return fmt.Errorf("no hub is running")
+		return errors.New("no hub is running")
 	}
 	if err := s.hub.Process.Signal(sig); err != nil {
 		return err
 	}
 	select {
-	case err := <-s.ended:
+	case err := <-s.hub.ended:
+		fmt.Fprint(ts.Stdout(), s.hub.log.String())
 		s.hub = nil
-		fmt.Fprint(ts.Stdout(), s.log.String())
 		if sig == syscall.SIGKILL {
 			return nil
 		}
@@ -258,12 +266,15 @@ func (s *stage) tls() (*tls.Config, error) {
 }
 
 func (s *stage) dial(key string) (net.Conn, error) {
+	if s.hub == nil {
+		return nil, errors.New("no hub is running")
+	}
 	cfg, err := s.tls()
 	if err != nil {
 		return nil, err
 	}
 	d := &tls.Dialer{NetDialer: &net.Dialer{Timeout: longTime}, Config: cfg}
-	c, err := d.Dial("tcp", s.ports[key])
+	c, err := d.Dial("tcp", s.hub.ports[key])
 	if err != nil {
 		return nil, err
 	}
