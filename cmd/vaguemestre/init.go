@@ -232,6 +232,7 @@ func makeBlobs(c *config.Config) error {
 
 func initCommand() *cobra.Command {
 	f := founding{}
+	var ifAbsent bool
 	cmd := &cobra.Command{
 		Use:   "init --data DIR",
 		Short: "make a new hub: folder, configuration, keys, first operator",
@@ -239,6 +240,11 @@ func initCommand() *cobra.Command {
 			"with and a first operator. It overwrites nothing.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			file := filepath.Join(f.data, config.FileName)
+			if _, err := os.Stat(file); ifAbsent && err == nil {
+				fmt.Fprintf(cmd.OutOrStdout(), "there is a hub already: %s\n", file)
+				return nil
+			}
 			c, err := found(cmd.Context(), f)
 			if err != nil {
 				return err
@@ -257,6 +263,7 @@ func initCommand() *cobra.Command {
 	flags.StringVar(&f.postgres, "postgres", "", `keep the records in PostgreSQL: a connection string, "file:PATH" or "env:NAME"`)
 	flags.StringVar(&f.redis, "redis", "", `wake other hub processes over Redis: a URL, "file:PATH" or "env:NAME"`)
 	flags.StringVar(&f.host, "host", "127.0.0.1", "IP address to listen on; 0.0.0.0 or :: for all")
+	flags.BoolVar(&ifAbsent, "if-absent", false, "do nothing where a hub is already: for containers")
 	flags.IntVar(&f.portBase, "port-base", 10000, "ports are this + 465, 587, 993, 143; 0 gives the standard ports")
 	_ = cmd.MarkFlagRequired("data")
 	return cmd
