@@ -13,6 +13,7 @@ import (
 
 	"vaguemestre/internal/blob"
 	"vaguemestre/internal/blob/memblob"
+	"vaguemestre/internal/bus/membus"
 	"vaguemestre/internal/directory"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
@@ -78,7 +79,7 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	h.Hub, err = New(Config{
-		Store: h.memory, Blobs: h.blobs, Bus: deaf{},
+		Store: h.memory, Blobs: h.blobs, Bus: membus.New(),
 		Index: keyring.NewIndexKey(), Ring: keyring.NewRing(), Erasure: secrets,
 		Domain: "hub.test", PatientDomain: "patient.test", TestMode: true,
 		Now: func() time.Time { return h.now },
