@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emersion/go-imap/v2/imapclient"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -80,9 +81,9 @@ func newHub(t *testing.T, f founding) *config.Config {
 
 // running runs a hub until the test ends or stop is called, which tells what
 // Run returned.
-func running(t *testing.T, c *config.Config) (s *server, stop func() error) {
+func running(t *testing.T, c *config.Config, sealed bool) (s *server, stop func() error) {
 	t.Helper()
-	s, err := newServer(c, options{log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	s, err := newServer(c, options{sealed: sealed, log: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +129,7 @@ func clientOf(t *testing.T, c *config.Config) *adminapi.Client {
 
 func TestAStopIsBoundedThoughClientsStay(t *testing.T) {
 	c := newHub(t, founding{})
-	s, stop := running(t, c)
+	s, stop := running(t, c, false)
 	for _, key := range []string{"listen.smtps", "listen.imaps"} {
 		conn, err := tls.Dial("tcp", s.address(key), &tls.Config{InsecureSkipVerify: true})
 		if err != nil {
@@ -151,7 +152,7 @@ func TestAStopIsBoundedThoughClientsStay(t *testing.T) {
 func TestMetricsAreServedOnLoopbackWithoutNames(t *testing.T) {
 	c := newHub(t, founding{})
 	c.Listen.Metrics = "127.0.0.1:0"
-	s, _ := running(t, c)
+	s, _ := running(t, c, false)
 	m := adminapi.Patient{Matricule: testMatricule(t), BirthName: "ESSAI", FirstNames: "Paul"}
 	if err := clientOf(t, c).Do(t.Context(), "patient/add", m, new(any)); err != nil {
 		t.Fatal(err)
@@ -178,7 +179,8 @@ func TestMetricsAreServedOnLoopbackWithoutNames(t *testing.T) {
 }
 
 // TestTwoProcessesAreOneHub runs two hubs over one PostgreSQL and one Redis, as
-// docker-compose.yml does: what one takes in the other shows.
+// a front door without the hub key and a back office with it: a mail that the
+// one takes in wakes a client of the other.
 func TestTwoProcessesAreOneHub(t *testing.T) {
 	dsn, redis := os.Getenv("VAGUEMESTRE_TEST_POSTGRES"), os.Getenv("VAGUEMESTRE_TEST_REDIS")
 	if dsn == "" || redis == "" {
@@ -189,26 +191,63 @@ func TestTwoProcessesAreOneHub(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("VAGUEMESTRE_TEST_DSN", dsn)
-	one := newHub(t, founding{postgres: "env:VAGUEMESTRE_TEST_DSN", redis: redis})
-	two := *one
-	two.Listen.Admin = filepath.Join(t.TempDir(), "admin.sock")
-	two.Checkpoints += ".two"
-	running(t, one)
-	running(t, &two)
-	a, b := clientOf(t, one), clientOf(t, &two)
-	name := adminapi.Name{Address: testMatricule(t)}
-	if err := a.Do(t.Context(), "patient/add", adminapi.Patient{Matricule: name.Address, BirthName: "ESSAI", FirstNames: "Paul"}, new(any)); err != nil {
+	office := newHub(t, founding{postgres: "env:VAGUEMESTRE_TEST_DSN", redis: redis})
+	door := *office
+	door.Listen.Admin = filepath.Join(t.TempDir(), "admin.sock")
+	back, _ := running(t, office, false)
+	front, _ := running(t, &door, true)
+	c := clientOf(t, office)
+	var password adminapi.Secret
+	for _, act := range []struct {
+		verb string
+		in   any
+	}{
+		{"mailbox/add", adminapi.BAL{Kind: "ORG", Address: "ward@ch.test", Name: "Ward"}},
+		{"password/add", adminapi.Device{Address: "ward@ch.test", Device: "pc"}},
+	} {
+		if err := c.Do(t.Context(), act.verb, act.in, &password); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	st := &stage{folder: filepath.Dir(filepath.Dir(office.Path)), passwords: map[string]string{"ward@ch.test": password.Password}}
+	st.hub = &process{ports: map[string]string{"listen.imaps": back.address("listen.imaps"), "listen.smtps": front.address("listen.smtps")}}
+	conn, err := st.dial("listen.imaps")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Do(t.Context(), "patient/activate", name, new(any)); err != nil {
+	woken := make(chan uint32, 10)
+	reader := imapclient.New(conn, &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
+		Mailbox: func(m *imapclient.UnilateralDataMailbox) {
+			if m.NumMessages != nil {
+				woken <- *m.NumMessages
+			}
+		},
+	}})
+	defer reader.Close()
+	if err := reader.Login("ward@ch.test", password.Password).Wait(); err != nil {
 		t.Fatal(err)
 	}
-	var d adminapi.Description
-	if err := a.Do(t.Context(), "mailbox/show", name, &d); err != nil || d.Space == nil || d.Space.State != "active" {
-		t.Errorf("what one process did, the other shows as %+v, %v", d.Space, err)
+	if _, err := reader.Select("INBOX", nil).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reader.Idle(); err != nil {
+		t.Fatal(err)
+	}
+	mail := "From: <ward@ch.test>\r\nDate: Mon, 02 Nov 2026 09:00:00 +0100\r\nSubject: hello\r\n\r\nhello\r\n"
+	if err := st.send("ward@ch.test", []string{"ward@ch.test"}, []byte(mail), func(string, int, string) {}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case n := <-woken:
+		if n != 1 {
+			t.Errorf("woken with %d messages, want 1", n)
+		}
+	case <-time.After(20 * time.Second): // by itself a session looks once a minute
+		t.Error("a mail taken in by one process did not wake a client of the other")
 	}
 	var r adminapi.Report
-	if err := b.Do(t.Context(), "hub/verify", adminapi.Nothing{}, &r); err != nil || len(r.Findings) > 0 {
+	if err := c.Do(t.Context(), "hub/verify", adminapi.Nothing{}, &r); err != nil || len(r.Findings) > 0 || r.Messages != 1 {
 		t.Errorf("verify = %+v, %v", r, err)
 	}
 }
