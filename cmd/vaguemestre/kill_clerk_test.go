@@ -73,17 +73,25 @@ func (k *clerk) session(ctx context.Context, at client) (done bool) {
 		return false
 	}
 	defer c.Close()
+	acts := map[string]func(*imapclient.Client) error{
+		"look": k.look, "append": k.append, "move": k.move, "flag": k.flag, "expunge": k.expunge, "look at the vault": k.shelves,
+	}
+	names := slices.Collect(maps.Keys(acts))
+	next := []string{"look", "move", "move"} // what the kill left in doubt, before its sender comes again
 	for {
 		select {
 		case <-k.stopped:
 			return true
 		default:
 		}
-		acts := []func(*imapclient.Client) error{k.look, k.append, k.move, k.move, k.flag, k.expunge, k.shelves}
-		if err := acts[rand.IntN(len(acts))](c); err != nil {
-			k.judge("a clerk's act", err)
+		if len(next) == 0 {
+			next = append(next, names[rand.IntN(len(names))])
+		}
+		if err := acts[next[0]](c); err != nil {
+			k.judge(next[0], err)
 			return false
 		}
+		next = next[1:]
 	}
 }
 
@@ -140,7 +148,7 @@ func (k *clerk) shelves(c *imapclient.Client) error {
 	if k.who.role != rolePatient {
 		return nil
 	}
-	_, err := c.Status("Documents/Autres documents", &imap.StatusOptions{NumMessages: true}).Wait()
+	_, err := c.List("", "Documents/*", &imap.ListOptions{ReturnStatus: &imap.StatusOptions{NumMessages: true, UIDNext: true}}).Collect()
 	return err
 }
 
@@ -194,10 +202,19 @@ func (k *clerk) pick(c *imapclient.Client, passes func(id string) bool) (m *kept
 
 func anything(string) bool { return true }
 
+// isDelivered reports whether a message came by SMTP from a sender who does not
+// know yet that it did.
+func (k *clerk) isDelivered(id string) bool {
+	return k.kept[id].sum == digest{} && !k.ledger.isAcknowledged(id)
+}
+
 // move moves a message to another folder, delivered ones too: their senders may
 // be about to send them again.
 func (k *clerk) move(c *imapclient.Client) error {
-	m, from, uid, err := k.pick(c, anything)
+	m, from, uid, err := k.pick(c, k.isDelivered)
+	if m == nil && err == nil {
+		m, from, uid, err = k.pick(c, anything)
+	}
 	if m == nil || err != nil {
 		return err
 	}

@@ -62,6 +62,9 @@ type sender struct {
 	mail *posted // not acknowledged yet
 }
 
+// pauses are how long a sender waits before it connects again.
+var pauses = []time.Duration{0, time.Millisecond, 10 * time.Millisecond, 100 * time.Millisecond}
+
 // run sends until it is stopped and has nothing left, or ctx ends.
 func (s *sender) run(ctx context.Context) {
 	for ctx.Err() == nil {
@@ -76,7 +79,7 @@ func (s *sender) run(ctx context.Context) {
 		if s.mail != nil && s.mail.tries > 0 && s.gives && rand.IntN(5) == 0 {
 			s.mail = nil
 		}
-		time.Sleep(time.Duration(rand.IntN(20)) * time.Millisecond)
+		time.Sleep(pauses[rand.IntN(len(pauses))])
 	}
 }
 
