@@ -27,7 +27,7 @@ type engines struct {
 
 // openEngines opens what a configuration names, and refuses what was never
 // initialised or is not what was: a hub never starts empty by mistake.
-func openEngines(ctx context.Context, c *config.Config, log *slog.Logger) (e *engines, err error) {
+func openEngines(ctx context.Context, c *config.Config, k keys, log *slog.Logger) (e *engines, err error) {
 	e = new(engines)
 	defer func() {
 		if err != nil {
@@ -43,7 +43,7 @@ func openEngines(ctx context.Context, c *config.Config, log *slog.Logger) (e *en
 	if e.store, err = openStore(ctx, c); err != nil {
 		return e, err
 	}
-	if err := checkMark(ctx, e.store, c); err != nil {
+	if err := checkMark(ctx, e.store, c, k); err != nil {
 		return e, err
 	}
 	if e.blobs, err = openBlobs(c); err != nil {

@@ -216,7 +216,11 @@ func makeStore(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(markStore(ctx, st, c.Installation), st.Close()); err != nil {
+	k, err := loadKeys(c.Keys, false)
+	if err != nil {
+		return errors.Join(err, st.Close())
+	}
+	if err := errors.Join(markStore(ctx, st, c.Installation, k), st.Close()); err != nil {
 		return err
 	}
 	return makeBlobs(c)

@@ -94,10 +94,19 @@ func writeNew(path string, content []byte, mode fs.FileMode) error {
 		return fmt.Errorf("%v: %w", err, fault.Unavailable)
 	}
 	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(err, f.Sync(), f.Close(), syncDir(filepath.Dir(path))); err != nil {
 		return fmt.Errorf("%v: %w", err, fault.Unavailable)
 	}
 	return nil
+}
+
+// syncDir makes the names in a folder durable.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // removeOperator ends an operator.

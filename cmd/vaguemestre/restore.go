@@ -13,7 +13,6 @@ import (
 	"vaguemestre/internal/blob/blobdir"
 	"vaguemestre/internal/config"
 	"vaguemestre/internal/fault"
-	"vaguemestre/vault/keyring"
 )
 
 // A restoration says what to fill an empty place with: the data of a backup,
@@ -70,13 +69,16 @@ func (r *restoration) restore(ctx context.Context) (*config.Config, error) {
 			"A backup that was cut short has no configuration file. Take the one before.")
 	}
 	c := r.config(old)
-	if err := checkSecrets(c); err != nil {
-		return nil, err
+	escrowElsewhere := c.Keys
+	escrowElsewhere.Escrow = old.Keys.Escrow
+	k, err := loadKeys(escrowElsewhere, false) // before anything is written
+	if err != nil {
+		return nil, fmt.Errorf("restore: with --secrets %s: %w", r.secrets, err)
 	}
 	if err := makeEmpty(r.data); err != nil {
 		return nil, err
 	}
-	if err := r.fill(ctx, c, old); err != nil {
+	if err := r.fill(ctx, c, old, k); err != nil {
 		return nil, advise(fmt.Errorf("restore: %w", err), "Remove %s, and begin again.", r.data)
 	}
 	return config.Load(filepath.Join(r.data, config.FileName))
@@ -93,29 +95,15 @@ func (r *restoration) config(old *config.Config) *config.Config {
 	return &c
 }
 
-// checkSecrets opens the keys before anything is written.
-func checkSecrets(c *config.Config) error {
-	if _, err := keyring.LoadIndexKey(c.Keys.Index); err != nil {
-		return adviseKey(err, "index key", "--secrets must name the folder of the current keys.")
-	}
-	if _, err := keyring.LoadRing(c.Keys.Hub); err != nil {
-		return adviseKey(err, "hub key", "--secrets must name the folder of the current keys.")
-	}
-	if _, err := keyring.OpenErasureSecrets(c.Keys.Erasure...); err != nil {
-		return adviseKey(err, "erasure secrets", "--secrets must name the folder of the current keys.")
-	}
-	return nil
-}
-
 // fill writes everything into the new place, the configuration last.
-func (r *restoration) fill(ctx context.Context, c, old *config.Config) error {
+func (r *restoration) fill(ctx context.Context, c, old *config.Config, k keys) error {
 	st, err := openStore(ctx, c)
 	if err != nil {
 		return err
 	}
 	err = st.Restore(ctx, old.Store.SQLite)
 	if err == nil {
-		err = checkMark(ctx, st, c)
+		err = checkMark(ctx, st, c, k)
 	}
 	if err := errors.Join(err, st.Close()); err != nil {
 		return err

@@ -77,7 +77,7 @@ func (s *server) open(sealed bool) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTime)
 	defer cancel()
-	if s.engines, err = openEngines(ctx, cfg, s.log); err != nil {
+	if s.engines, err = openEngines(ctx, cfg, k, s.log); err != nil {
 		return err
 	}
 	if s.hub, err = hub.New(hub.Config{
