@@ -136,6 +136,9 @@ func (x *exchange) Next(response []byte) (challenge []byte, done bool, err error
 		err = x.se.enter(x.actor)
 	}
 	if err == nil && !done {
+		if len(challenge) == 0 {
+			challenge = nil // the library writes an empty one as "=", which only clients may (RFC 4959 §3)
+		}
 		return challenge, false, nil
 	}
 	x.cancel()
