@@ -38,6 +38,8 @@ func TestMain(m *testing.M) {
 //	imap save ADDRESS FOLDER UID FILE   writes one message as it is
 //	spill DIR WORD…            fails if a file in DIR holds one of the words
 //
+// and those of the routes and the mail clients (verbs_routes_test.go).
+//
 // "!" before a verb expects it to be refused. $PAUL, $ANNA and $LEO are the
 // matricules of three invented patients.
 func TestStories(t *testing.T) {
@@ -46,14 +48,15 @@ func TestStories(t *testing.T) {
 		Dir:                "testdata/script",
 		Setup:              setUpStage,
 		RequireUniqueNames: true,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+		Condition:          routeCondition,
+		Cmds: withRoutes(map[string]func(*testscript.TestScript, bool, []string){
 			"hub":      hubVerb,
 			"clock":    clockVerb,
 			"password": passwordVerb,
 			"smtp":     smtpVerb,
 			"imap":     imapVerb,
 			"spill":    spillVerb,
-		},
+		}),
 	})
 }
 
