@@ -77,7 +77,7 @@ func (p progress) say(fr, en string) {
 
 // run makes the hub, or opens the one that is there, and serves until ctx ends.
 func (d *demo) run(ctx context.Context) (err error) {
-	if err := d.check(); err != nil {
+	if err := d.check(ctx); err != nil {
 		return err
 	}
 	if d.folder == "" {
@@ -118,20 +118,20 @@ func (d *demo) run(ctx context.Context) (err error) {
 }
 
 // check refuses what cannot be done before anything is made.
-func (d *demo) check() error {
+func (d *demo) check(ctx context.Context) error {
 	if min(d.patients, d.professionals) < 0 || max(d.patients, d.professionals) > mostMore {
 		return fmt.Errorf("demo: --patients and --professionals go from 0 to %d: %w", mostMore, errUsage)
 	}
 	if d.portBase < 0 || d.portBase > mostPortBase {
 		return fmt.Errorf("demo: --port-base goes from 0 to %d: %w", mostPortBase, errUsage)
 	}
-	taken := takenPort(d.portBase)
+	taken := takenPort(ctx, d.portBase)
 	if taken == 0 {
 		return nil
 	}
 	err := fmt.Errorf("le port %d est pris / port %d is taken: %w", taken, taken, fault.Unavailable)
 	for other := d.portBase%10000 + 10000; other <= mostPortBase; other += 1000 {
-		if takenPort(other) == 0 {
+		if takenPort(ctx, other) == 0 {
 			return advise(err, "Essayez / try: vaguemestre demo --port-base %d", other)
 		}
 	}
@@ -150,9 +150,9 @@ const (
 
 // takenPort returns the first port above a base that cannot be listened on, 0
 // if all can.
-func takenPort(base int) int {
+func takenPort(ctx context.Context, base int) int {
 	for _, p := range []int{smtpsPort, submissionPort, imapsPort, imapPort} {
-		l, err := net.Listen("tcp", loopback(base+p))
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", loopback(base+p))
 		if err != nil {
 			return base + p
 		}
@@ -265,7 +265,7 @@ func (d *demo) tell(ctx context.Context, s *server, people []person) error {
 	if err := d.writeChapter(at); err != nil {
 		return err
 	}
-	letters, err := story(at.Now)
+	letters, err := demoStory(at.Now)
 	if err != nil {
 		return err
 	}

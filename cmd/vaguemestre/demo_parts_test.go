@@ -73,11 +73,11 @@ func TestThereAreEnoughMatricules(t *testing.T) {
 }
 
 func TestTheStoryIsAlwaysTheSame(t *testing.T) {
-	one, err := story(storyDay)
+	one, err := demoStory(storyDay)
 	if err != nil {
 		t.Fatal(err)
 	}
-	two, err := story(storyDay)
+	two, err := demoStory(storyDay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestTheStoryIsAlwaysTheSame(t *testing.T) {
 }
 
 func TestThePDFsOpen(t *testing.T) {
-	letters, err := story(storyDay)
+	letters, err := demoStory(storyDay)
 	if err != nil {
 		t.Fatal(err)
 	}

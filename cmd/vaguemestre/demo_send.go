@@ -28,7 +28,10 @@ func (c client) dial(ctx context.Context, address string) (net.Conn, func() bool
 	if err != nil {
 		return nil, nil, err
 	}
-	conn.SetDeadline(time.Now().Add(clientTime))
+	if err := conn.SetDeadline(time.Now().Add(clientTime)); err != nil {
+		conn.Close()
+		return nil, nil, err
+	}
 	return conn, context.AfterFunc(ctx, func() { conn.Close() }), nil
 }
 

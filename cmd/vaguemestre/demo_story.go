@@ -84,9 +84,9 @@ func (c calendar) ago(days, hour, minute int) time.Time {
 	return time.Date(y, m, d-days, hour, minute, 0, 0, c.now.Location())
 }
 
-// story returns the mails of the last month, in the order in which they are
+// demoStory returns the mails of the last month, in the order in which they are
 // sent. The same now gives the same mails.
-func story(now time.Time) ([]*letter, error) {
+func demoStory(now time.Time) ([]*letter, error) {
 	c := calendar{now}
 	results, err := laboratory(c)
 	if err != nil {

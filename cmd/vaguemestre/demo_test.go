@@ -107,7 +107,7 @@ func freeBase(t *testing.T) int {
 		if bases.next > mostPortBase {
 			bases.next = 20000
 		}
-		if takenPort(bases.next) == 0 {
+		if takenPort(t.Context(), bases.next) == 0 {
 			return bases.next
 		}
 	}
@@ -468,7 +468,7 @@ func storySecrets(t *testing.T) []string {
 			}
 		}
 	}
-	letters, err := story(time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC))
+	letters, err := demoStory(time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC))
 	if err != nil {
 		t.Fatal(err)
 	}
