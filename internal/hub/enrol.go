@@ -81,7 +81,7 @@ func (h *Hub) makeMailbox(ctx context.Context, operator string, a ident.Address,
 		return err
 	}
 	b.Created = h.Now().UTC()
-	return h.do(ctx, part, func(t *tx) error {
+	err = h.do(ctx, part, func(t *tx) error {
 		owner.Keep(t, cert, locked)
 		err := errors.Join(
 			account.Create(t, t.Scope),
@@ -91,6 +91,10 @@ func (h *Hub) makeMailbox(ctx context.Context, operator string, a ident.Address,
 		t.note(audit.Entry{Actor: operator, Act: "enrol", Object: string(b.Kind)})
 		return err
 	})
+	if err != nil {
+		h.trails.forget(part) // it is sealed to an owner who may never have been
+	}
+	return err
 }
 
 // claim returns the partition that an address leads to, in which there is

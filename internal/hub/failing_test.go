@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"strings"
 	"sync"
@@ -124,7 +125,7 @@ func (h *house) engines() []engine {
 // engines of its own. The erasure secrets are shared.
 func (h *house) copyOf(t *testing.T) *house {
 	t.Helper()
-	c := &house{t: t, now: h.now, password: h.password}
+	c := &house{t: t, now: h.now, password: maps.Clone(h.password), escrow: h.escrow}
 	memory, blobs := memstore.New(), memblob.New()
 	for part, err := range h.memory.Parts(t.Context()) {
 		if err != nil {
@@ -517,10 +518,19 @@ func TestAnEnrolmentInterrupted(t *testing.T) {
 			if err != nil || st.Mailboxes[directory.OfPatient] != 6 {
 				return fmt.Errorf("%d patients, want 6: %v", st.Mailboxes[directory.OfPatient], err)
 			}
-			if _, err := h.Life(t.Context(), "operator", addr(m.Canonical()+"@patient.test"), patient.Activate); err != nil {
+			zoe := m.Canonical() + "@patient.test"
+			if _, err := h.Life(t.Context(), "operator", addr(zoe), patient.Activate); err != nil {
 				return err
 			}
-			return h.send(thomas, "Bonjour", "", m.Canonical()+"@patient.test")
+			if h.password[zoe], err = h.AddPassword(t.Context(), "operator", addr(zoe), "poste"); err != nil {
+				return err
+			}
+			for _, err := range h.Trail(t.Context(), h.login(zoe)) {
+				if err != nil {
+					return fmt.Errorf("the owner does not read the trail: %w", err)
+				}
+			}
+			return h.send(thomas, "Bonjour", "", zoe)
 		},
 	})
 }

@@ -33,6 +33,7 @@ type house struct {
 	password map[string]string
 	memory   store.Store
 	blobs    blob.Store
+	escrow   *keyring.Key
 }
 
 const (
@@ -78,9 +79,11 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var escrow *keyring.Cert
+	escrow, h.escrow = newEscrow(t)
 	h.Hub, err = New(Config{
 		Store: h.memory, Blobs: h.blobs, Bus: membus.New(),
-		Index: keyring.NewIndexKey(), Ring: keyring.NewRing(), Erasure: secrets,
+		Index: keyring.NewIndexKey(), Ring: keyring.NewRing(), Erasure: secrets, Escrow: escrow,
 		Domain: "hub.test", PatientDomain: "patient.test", TestMode: true,
 		Now: func() time.Time { return h.now },
 	})
@@ -126,6 +129,30 @@ func newHouse(t *testing.T) *house {
 		}
 	}
 	return h
+}
+
+// newEscrow makes the escrow, which has a ring and secrets of its own.
+func newEscrow(t *testing.T) (*keyring.Cert, *keyring.Key) {
+	t.Helper()
+	const part store.Part = "escrow"
+	secrets, err := keyring.NewErasureSecrets(filepath.Join(t.TempDir(), "secrets"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := secrets.Add(part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring := keyring.NewRing()
+	cert, locked, err := ring.NewOwner(part, secret[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ring.Unlock(part, locked, secret[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert, key
 }
 
 func (h *house) login(address string) Actor {
