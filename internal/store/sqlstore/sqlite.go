@@ -126,8 +126,11 @@ func prepareSQLite(c *conn) error {
 	empty := tables == int64(0)
 	if !empty {
 		got, err := c.one(sqliteGet, string(formatPart), formatKey)
-		if err != nil {
+		if fault.Of(err) == fault.Internal { // no such table
 			return fmt.Errorf("sqlstore: open: the file is not a store: %w: %v", fault.Corrupt, err)
+		}
+		if err != nil {
+			return err
 		}
 		if err := checkFormat(bytesOf(got)); err != nil {
 			return err
