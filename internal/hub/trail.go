@@ -60,7 +60,10 @@ func (h *Hub) trailKey(r store.Reader, part store.Part, now time.Time) (*trailKe
 	case !errors.Is(err, fault.NotFound):
 		return nil, err
 	}
-	made, err := audit.NewKey(append(readers, h.Escrow)...)
+	if h.Escrow != nil {
+		readers = append(readers, h.Escrow)
+	}
+	made, err := audit.NewKey(readers...)
 	if err != nil {
 		return nil, err
 	}
