@@ -224,10 +224,12 @@ func (t table) read(f io.Reader, fn func(line int, reqs []request, err error) er
 		if err == io.EOF {
 			return nil
 		}
-		line, _ := r.FieldPos(0)
+		line := 0
 		var wrong *csv.ParseError
 		if errors.As(err, &wrong) {
 			line = wrong.StartLine
+		} else if err == nil {
+			line, _ = r.FieldPos(0)
 		}
 		reqs, err := t.line(head, fields, err)
 		if err := fn(line, reqs, err); err != nil {
