@@ -14,6 +14,7 @@ import (
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/ident"
+	"vaguemestre/policy"
 )
 
 const mailFrom = "\nC: MAIL FROM:<" + martin + ">\nS: 250\n"
@@ -318,6 +319,26 @@ func TestRecipientsAreJudgedOneByOne(t *testing.T) {
 	if n := w.counter("smtp_recipients_total", "not_found"); n != 2 {
 		t.Errorf("smtp_recipients_total{not_found} = %v, want 2", n)
 	}
+}
+
+func TestAPatientWritesToAllOrToNone(t *testing.T) {
+	h := &fakeHub{role: policy.Patient}
+	dialogue(t, h, mailFrom+`
+		C: RCPT TO:<a@ch-a.test>
+		S: 250
+		C: RCPT TO:<closed@ch-a.test>
+		S: 550 5.7.1 L'echange est cloture / The exchange has ended
+		C: RCPT TO:<b@ch-a.test>
+		S: 550 5.7.1 L'echange est cloture
+		C: DATA
+		S: 354
+		C: Subject: x
+		C: .
+		S: 550 5.7.1 L'echange est cloture
+		`+mailFrom+`
+		C: RCPT TO:<a@ch-a.test>
+		S: 250`)
+	h.want(t)
 }
 
 func TestSMTPUTF8(t *testing.T) {

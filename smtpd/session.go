@@ -19,6 +19,7 @@ import (
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/message"
 	"vaguemestre/internal/saslauth"
+	"vaguemestre/policy"
 )
 
 // A session is one client inside TLS. go-smtp calls its methods one at a time,
@@ -47,6 +48,7 @@ type transaction struct {
 	utf8     bool
 	envID    string
 	full     bool
+	lost     error // why the mail of a patient, which goes to all its recipients or to none, goes to none
 }
 
 var _ smtp.AuthSession = (*session)(nil)
@@ -163,13 +165,20 @@ func (s *session) Rcpt(to string, opts *smtp.RcptOptions) error {
 	if !tx.utf8 && !isASCII(to) {
 		return needUTF8
 	}
-	address, err := ident.ParseAddress(to)
+	err := tx.lost
+	var address ident.Address
+	if err == nil {
+		address, err = ident.ParseAddress(to)
+	}
 	if err == nil {
 		err = s.add(tx, address, opts)
 	}
 	s.s.metrics.recipients.WithLabelValues(result(err)).Inc()
 	if err != nil {
 		s.refused(atRecipient, err)
+		if s.actor.Role == policy.Patient {
+			tx.lost = err
+		}
 		return replyTo(err, atRecipient, tx.utf8)
 	}
 	return nil
@@ -232,6 +241,10 @@ func (s *session) Data(chunks io.Reader) error {
 		s.s.metrics.mails.WithLabelValues(result(err)).Inc()
 		s.refused(atRead, err)
 		return replyTo(err, atRead, tx.utf8)
+	}
+	if tx.lost != nil { // the client went on with the recipients that were not refused
+		s.s.metrics.mails.WithLabelValues(result(tx.lost)).Inc()
+		return replyTo(tx.lost, atRecipient, tx.utf8)
 	}
 	size := len(mail)
 	ctx, cancel := s.act()

@@ -35,6 +35,7 @@ import (
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/listen"
+	"vaguemestre/policy"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -50,6 +51,7 @@ type fakeHub struct {
 	deliver func(hub.Delivery) error // before it is filed; may be nil
 	login   error
 	forget  bool // keep nothing of what is filed
+	role    policy.Role
 
 	mu    sync.Mutex
 	filed []hub.Delivery
@@ -82,7 +84,7 @@ func (h *fakeHub) actor() hub.Actor {
 	if err != nil {
 		panic(err)
 	}
-	return hub.Actor{Address: a, Session: "s1"}
+	return hub.Actor{Address: a, Role: h.role, Session: "s1"}
 }
 
 func (h *fakeHub) Secrets(_ context.Context, a hub.Attempt) (account.Secrets, error) {
