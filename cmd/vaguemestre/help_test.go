@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"strings"
 	"testing"
@@ -47,7 +48,7 @@ func newDatabase(t *testing.T, dsn string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	schema := "hub_" + strings.ToLower(strings.ReplaceAll(t.Name(), "/", "_"))
+	schema := "hub_" + strings.ToLower(rand.Text())
 	if _, err := conn.Exec(t.Context(), `create schema `+schema); err != nil {
 		conn.Close(t.Context())
 		return "", err

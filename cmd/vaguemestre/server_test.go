@@ -252,6 +252,67 @@ func TestTwoProcessesAreOneHub(t *testing.T) {
 	}
 }
 
+// TestABackupMovesBetweenEngines backs a hub on PostgreSQL up, and restores it
+// into SQLite and into another database.
+func TestABackupMovesBetweenEngines(t *testing.T) {
+	dsn := os.Getenv("VAGUEMESTRE_TEST_POSTGRES")
+	if dsn == "" {
+		t.Skip("VAGUEMESTRE_TEST_POSTGRES is not set: `eval \"$(.ci/services start)\"` starts one")
+	}
+	from, err := newDatabase(t, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to, err := newDatabase(t, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("VAGUEMESTRE_TEST_FROM", from)
+	t.Setenv("VAGUEMESTRE_TEST_TO", to)
+	dir := t.TempDir()
+	secrets, copied := filepath.Join(dir, "secrets"), filepath.Join(dir, "copy")
+	old := newHub(t, founding{data: filepath.Join(dir, "hub"), secrets: secrets, postgres: "env:VAGUEMESTRE_TEST_FROM"})
+	_, stop := running(t, old, false)
+	c := clientOf(t, old)
+	for verb, in := range map[string]any{
+		"mailbox/add": adminapi.BAL{Kind: "ORG", Address: "ward@ch.test", Name: "Ward"},
+		"patient/add": adminapi.Patient{Matricule: testMatricule(t), BirthName: "ESSAI", FirstNames: "Paul"},
+	} {
+		if err := c.Do(t.Context(), verb, in, new(any)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.Do(t.Context(), "hub/backup", adminapi.Folder{Folder: copied}, new(any)); err != nil {
+		t.Fatal(err)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	for engine, postgres := range map[string]string{"sqlite": "", "postgres": "env:VAGUEMESTRE_TEST_TO"} {
+		t.Run(engine, func(t *testing.T) {
+			r := restoration{from: copied, data: filepath.Join(t.TempDir(), "new"), secrets: secrets, operator: "ada", postgres: postgres}
+			restored, err := r.restore(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			running(t, restored, false)
+			c := clientOf(t, restored)
+			var d adminapi.Description
+			if err := c.Do(t.Context(), "mailbox/show", adminapi.Name{Address: testMatricule(t)}, &d); err != nil || d.Space == nil {
+				t.Errorf("the patient is %+v, %v", d, err)
+			}
+			var report adminapi.Report
+			if err := c.Do(t.Context(), "hub/verify", adminapi.Nothing{}, &report); err != nil || len(report.Findings) > 0 || report.Entries == 0 {
+				t.Errorf("verify = %+v, %v", report, err)
+			}
+		})
+	}
+	again := restoration{from: copied, data: filepath.Join(dir, "again"), secrets: secrets, operator: "ada", postgres: "env:VAGUEMESTRE_TEST_TO"}
+	if _, err := again.restore(t.Context()); !errors.Is(err, fault.Exists) {
+		t.Errorf("a restore into a database that is not empty = %v, want exists", err)
+	}
+}
+
 func TestPostgresThatIsAwayIsToldWithoutItsPassword(t *testing.T) {
 	_, err := found(t.Context(), founding{
 		data: filepath.Join(t.TempDir(), "hub"), domain: "hub.test", patientDomain: "patient.test", operator: "ada",
