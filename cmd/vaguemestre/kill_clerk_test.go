@@ -113,7 +113,11 @@ func openMailbox(ctx context.Context, at client, who person) (*imapclient.Client
 // judge complains where the hub said no.
 func (k *clerk) judge(what string, err error) {
 	var no *imap.Error
-	if errors.As(err, &no) && no.Type != imap.StatusResponseTypeBye {
+	switch {
+	case !errors.As(err, &no) || no.Type == imap.StatusResponseTypeBye:
+	case no.Code == imap.ResponseCodeUnavailable:
+		k.ledger.postpone()
+	default:
 		k.ledger.complain("%s was refused: %v", what, no)
 	}
 }
@@ -246,6 +250,15 @@ func (k *clerk) knows() map[string]kept {
 		all[id] = kept{sum: m.sum, places: maps.Clone(m.places), flagged: maps.Clone(m.flagged)}
 	}
 	return all
+}
+
+// clone returns a clerk that knows the same and does nothing.
+func (k *clerk) clone() *clerk {
+	same := &clerk{who: k.who, kept: map[string]*kept{}}
+	for id, m := range k.knows() {
+		same.kept[id] = &m
+	}
+	return same
 }
 
 // doubt notes what an act that begins makes uncertain.

@@ -24,31 +24,40 @@ import (
 	"vaguemestre/internal/config"
 )
 
-// program is the real binary, built once for all tests that kill it.
-var program = struct {
-	sync.Once
-	folder, path string
-	err          error
-}{}
+// program is the real binary. The tests that kill it share one, which the last
+// of them removes.
+var program struct {
+	sync.Mutex
+	folder string
+	users  int
+}
 
-// buildProgram returns the path of the program.
+// buildProgram returns the path of the program, for as long as the test runs.
 func buildProgram(t *testing.T) string {
 	t.Helper()
-	program.Do(func() {
-		if program.folder, program.err = os.MkdirTemp("", "vaguemestre-kill-"); program.err != nil {
-			return
+	program.Lock()
+	defer program.Unlock()
+	if program.users == 0 {
+		var err error
+		if program.folder, err = os.MkdirTemp("", "vaguemestre-kill-"); err != nil {
+			t.Fatal(err)
 		}
-		program.path = filepath.Join(program.folder, "vaguemestre")
-		cmd := exec.Command("go", "build", "-o", program.path, ".")
+		cmd := exec.Command("go", "build", "-o", program.folder, ".")
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			program.err = fmt.Errorf("%w\n%s", err, out)
+			os.RemoveAll(program.folder)
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	program.users++
+	t.Cleanup(func() {
+		program.Lock()
+		defer program.Unlock()
+		if program.users--; program.users == 0 {
+			os.RemoveAll(program.folder)
 		}
 	})
-	if program.err != nil {
-		t.Fatal(program.err)
-	}
-	return program.path
+	return filepath.Join(program.folder, "vaguemestre")
 }
 
 // A victim is a hub in a process of its own, on a real disk, that is killed and

@@ -41,6 +41,7 @@ type ledger struct {
 	mails map[string]*posted // by Message-ID
 	files map[digest]*posted // by what they bring
 	next  int
+	later int      // replies that asked to try again later
 	wrong []string // replies that should not have been
 }
 
@@ -156,6 +157,21 @@ func (g *ledger) write(from person, shape string) (*posted, error) {
 	return p, nil
 }
 
+// clone returns a ledger that says the same.
+func (g *ledger) clone() *ledger {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	same := newLedger()
+	for id, p := range g.mails {
+		q := *p
+		same.mails[id] = &q
+		if q.file != (digest{}) {
+			same.files[q.file] = &q
+		}
+	}
+	return same
+}
+
 func (g *ledger) try(p *posted) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -181,12 +197,20 @@ func (g *ledger) complain(format string, args ...any) {
 	g.wrong = append(g.wrong, fmt.Sprintf(format, args...))
 }
 
+// postpone counts a reply that asks to try again later.
+func (g *ledger) postpone() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.later++
+}
+
 // A tally counts what is in a ledger.
-type tally struct{ acknowledged, filings, doubtful, retried int }
+type tally struct{ acknowledged, filings, doubtful, retried, later int }
 
 func (g *ledger) count() (n tally) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	n.later = g.later
 	for _, p := range g.mails {
 		switch {
 		case p.acknowledged:

@@ -153,7 +153,11 @@ func (s *sender) submit(c *smtp.Client, p *posted) error {
 // judge complains of replies that a hub must not give, dying or not.
 func (s *sender) judge(err error) {
 	var reply *textproto.Error
-	if errors.As(err, &reply) && reply.Code >= 500 {
+	switch {
+	case !errors.As(err, &reply):
+	case reply.Code < 500:
+		s.ledger.postpone()
+	default:
 		what := "a login"
 		if s.mail != nil {
 			what = s.mail.shape

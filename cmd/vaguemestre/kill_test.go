@@ -168,6 +168,9 @@ func TestKilledAtAnyMomentAHubLosesNothing(t *testing.T) {
 		t.Errorf("the log asks for a person: %s", line)
 	}
 	count := c.ledger.count()
+	if count.later > 0 {
+		t.Errorf("%d times a client was asked to try again later, of a hub that had room", count.later)
+	}
 	if r.Messages < seen.messages || r.Entries < count.filings {
 		t.Errorf("%d messages and %d entries of the trail were verified, of %d and %d at least", r.Messages, r.Entries, seen.messages, count.filings)
 	}
