@@ -40,7 +40,7 @@ func newErasureSecret() ErasureSecret { return ErasureSecret{key: (*[keySize]byt
 // at a time may have them open. It may be used from many goroutines.
 type ErasureSecrets struct {
 	redacted
-	change sync.Mutex // held while a generation is made and written
+	change sync.Mutex // held while a generation is written
 
 	mu       sync.RWMutex // guards what follows
 	set      secretSet
@@ -135,8 +135,6 @@ func (e *ErasureSecrets) Add(owners ...store.Part) ([]ErasureSecret, error) {
 			return nil, fmt.Errorf("keyring: add erasure secrets: identifier of %d bytes: %w", len(o), fault.Invalid)
 		}
 	}
-	e.change.Lock()
-	defer e.change.Unlock()
 	out := make([]ErasureSecret, len(owners))
 	e.mu.Lock()
 	before := len(e.set.secrets)
@@ -150,6 +148,10 @@ func (e *ErasureSecrets) Add(owners ...store.Part) ([]ErasureSecret, error) {
 		e.set.generation++
 	}
 	e.mu.Unlock()
+	// Whoever waits here is written with the generation of the one who writes
+	// next: many at once cost a few files, not one each.
+	e.change.Lock()
+	defer e.change.Unlock()
 	if err := e.flush(); err != nil {
 		return nil, fmt.Errorf("keyring: add erasure secrets: %w", err)
 	}
