@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -43,6 +44,7 @@ func serveCommand() *cobra.Command {
 					fmt.Fprintf(cmd.OutOrStdout(), "%-18s %s\n", p.key, p.listener.Addr())
 				}
 				fmt.Fprintln(cmd.OutOrStdout(), "ready")
+				s.warn()
 			})
 		},
 	}
@@ -68,6 +70,19 @@ func loadConfig(data, file string) (*config.Config, error) {
 		return nil, advise(err, "Correct these lines. Above each key the file says what it may be.")
 	}
 	return c, err
+}
+
+// renewTime is how long before its end a certificate should be renewed.
+const renewTime = 21 * 24 * time.Hour
+
+// warn says what a person should look at this week.
+func (s *server) warn() {
+	if s.cfg.TestMode {
+		s.log.Warn("test mode is on: invented matricules are accepted")
+	}
+	if end := s.cert.Leaf().NotAfter; end.Sub(clock()) < renewTime {
+		s.log.Warn("certificate ends soon", "expires", end)
+	}
 }
 
 // onHangup calls fn at each SIGHUP until stop is called.
