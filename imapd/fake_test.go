@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/xdg-go/scram"
@@ -570,3 +571,12 @@ func (b *fakeBox) raws(name string) (all []string) {
 
 // crlfs makes a mail of a text with line feeds.
 func crlfs(s string) string { return strings.ReplaceAll(strings.TrimLeft(s, "\n"), "\n", "\r\n") }
+
+func martinAddress(t *testing.T) ident.Address {
+	t.Helper()
+	a, err := ident.ParseAddress("dr.martin@ch-a.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}

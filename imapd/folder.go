@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/ident"
 	"vaguemestre/internal/mailbox"
-	"vaguemestre/internal/store"
 )
 
 // A folder is what this process knows of one folder, shared by all sessions
@@ -40,8 +40,8 @@ type folder struct {
 }
 
 type folderKey struct {
-	part store.Part
-	id   mailbox.FolderID
+	owner ident.Address
+	id    mailbox.FolderID
 }
 
 // A message is one line of a folder, 24 bytes.

@@ -394,7 +394,7 @@ func TestASessionThatFallsBehindIsDropped(t *testing.T) {
 		sign := "+-"[i%2 : i%2+1]
 		fast.play("C: a STORE 1:* " + sign + "FLAGS.SILENT (\\Flagged)\nS: a OK")
 	}
-	f := h.server.folders.open[folderKey{part: "dr.martin@ch-a.test", id: mailbox.Inbox}]
+	f := h.server.folders.open[folderKey{owner: martinAddress(t), id: mailbox.Inbox}]
 	f.mu.Lock()
 	n := len(f.events)
 	f.mu.Unlock()

@@ -146,7 +146,7 @@ func (se *session) status(ctx context.Context, f mailbox.Folder, o *imap.StatusO
 	if !o.NumDeleted && !o.DeletedStorage {
 		return data, nil
 	}
-	state := se.s.folders.acquire(folderKey{se.actor.Part, f.ID})
+	state := se.s.folders.acquire(folderKey{se.actor.Address, f.ID})
 	defer se.s.folders.release(state)
 	if err := state.refresh(ctx, se.box); err != nil {
 		return nil, err

@@ -22,7 +22,7 @@ func (se *session) Select(name string, o *imap.SelectOptions) (*imap.SelectData,
 	if info.NoSelect {
 		return nil, errNoSelect
 	}
-	f := se.s.folders.acquire(folderKey{se.actor.Part, info.ID})
+	f := se.s.folders.acquire(folderKey{se.actor.Address, info.ID})
 	if err := f.refresh(ctx, se.box); err != nil {
 		se.s.folders.release(f)
 		return nil, se.reply(err)

@@ -20,8 +20,8 @@ import (
 
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/ident"
 	"vaguemestre/internal/listen"
-	"vaguemestre/internal/store"
 )
 
 // A Config says how a Server serves. A zero field takes the default named
@@ -101,7 +101,7 @@ type Server struct {
 	entry   *entry
 
 	mu       sync.Mutex
-	accounts map[store.Part]int // sessions
+	accounts map[ident.Address]int // sessions
 	lastConn uint64
 	wires    sync.WaitGroup
 }
@@ -114,7 +114,7 @@ func New(h Hub, cfg Config) *Server {
 	cfg = cfg.withDefaults()
 	s := &Server{
 		hub: h, cfg: cfg, metrics: newMetrics(cfg.Metrics), budget: semaphore.NewWeighted(cfg.Budget),
-		accounts: map[store.Part]int{}, entry: &entry{conns: make(chan net.Conn), done: make(chan struct{})},
+		accounts: map[ident.Address]int{}, entry: &entry{conns: make(chan net.Conn), done: make(chan struct{})},
 	}
 	s.library = imapserver.New(&imapserver.Options{
 		NewSession: func(c *imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
@@ -217,10 +217,10 @@ func (s *Server) Close() error {
 func (s *Server) admit(a hub.Actor) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.accounts[a.Part] >= s.cfg.PerAccount {
+	if s.accounts[a.Address] >= s.cfg.PerAccount {
 		return errSessions
 	}
-	s.accounts[a.Part]++
+	s.accounts[a.Address]++
 	s.metrics.sessions.Inc()
 	return nil
 }
@@ -228,8 +228,8 @@ func (s *Server) admit(a hub.Actor) error {
 func (s *Server) release(a hub.Actor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.accounts[a.Part]--; s.accounts[a.Part] == 0 {
-		delete(s.accounts, a.Part)
+	if s.accounts[a.Address]--; s.accounts[a.Address] == 0 {
+		delete(s.accounts, a.Address)
 	}
 	s.metrics.sessions.Dec()
 }

@@ -16,10 +16,11 @@ import (
 // index key and one of the hub key: who starts with the wrong one would find
 // nobody, or open nothing.
 const (
-	markPart  store.Part = "installation"
-	markKey              = "ins/mark"
-	indexMark            = "ins/index" // HMAC of the mark
-	ringMark             = "ins/ring"  // the mark, wrapped
+	markPart = store.Part("installation")
+
+	markKey   = "ins/mark"
+	indexMark = "ins/index" // HMAC of the mark
+	ringMark  = "ins/ring"  // the mark, wrapped
 
 	markLabel = "installation"
 )

@@ -317,7 +317,7 @@ func (s *stage) send(from string, to []string, mail []byte, say func(step string
 	for _, a := range to {
 		if err := c.Rcpt(a); err != nil {
 			refused = fmt.Errorf("RCPT: %w", err)
-			if e, ok := err.(*textproto.Error); ok {
+			if e := (*textproto.Error)(nil); errors.As(err, &e) {
 				say("RCPT", e.Code, e.Msg)
 			}
 		}

@@ -276,6 +276,6 @@ func (s *sqliteSnapshot) scan(from, to string) iter.Seq2[store.Pair, error] {
 func (s *sqliteSnapshot) commit(c *change) { s.db.writer.queue <- c }
 
 func (s *sqliteSnapshot) end() {
-	s.c.exec("commit") // nothing was written; a failure shows again at the next begin
+	_, _ = s.c.exec("commit") // nothing was written; a failure shows again at the next begin
 	s.db.readers <- s.c
 }
