@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -89,7 +90,32 @@ func professionalCommand(a *asker) *cobra.Command {
 
 func mailboxCommand(a *asker) *cobra.Command {
 	return group("mailbox", "mailboxes of organisations, practices and software",
-		addCommand(a, "ORG", "make a mailbox"), showCommand(a), importCommand(a, professionalTable))
+		addCommand(a, "ORG", "make a mailbox"), showCommand(a), importCommand(a, professionalTable), limitsCommand(a))
+}
+
+func limitsCommand(a *asker) *cobra.Command {
+	var in adminapi.Allowance
+	cmd := &cobra.Command{
+		Use: "limits ADDRESS", Short: "raise how many refused recipients a sender may name before it is slowed down", Args: args(1),
+		Long: "A laboratory writes to thousands of patients, some of whom never opened their space: raise its limits. They hold\n" +
+			"from its next login on; 0 is the hub's own limit again.",
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			in.Address = argv[0]
+			return ask(cmd, a, "mailbox/limits", in, func(w io.Writer, _ adminapi.Nothing) {
+				fmt.Fprintf(w, "%s: %s refused recipients in an hour, %s in a day\n", argv[0], orHubs(in.PerHour), orHubs(in.PerDay))
+			})
+		},
+	}
+	cmd.Flags().IntVar(&in.PerHour, "refused-per-hour", 0, "refused recipients in an hour")
+	cmd.Flags().IntVar(&in.PerDay, "refused-per-day", 0, "refused recipients in a day")
+	return cmd
+}
+
+func orHubs(n int) string {
+	if n == 0 {
+		return "the usual number"
+	}
+	return strconv.Itoa(n)
 }
 
 // addCommand makes a mailbox, of that kind unless told otherwise.
@@ -147,6 +173,9 @@ func showMailbox(w io.Writer, d adminapi.Description) {
 	line("rpps", d.RPPS)
 	line("establishment", d.Establishment)
 	line("organisation", d.Organisation)
+	if d.RefusedPerHour+d.RefusedPerDay > 0 {
+		line("limits", fmt.Sprintf("%s refused recipients in an hour, %s in a day", orHubs(d.RefusedPerHour), orHubs(d.RefusedPerDay)))
+	}
 	line("messages", d.Messages)
 	line("bytes", d.Bytes)
 	line("devices", d.Devices)

@@ -48,6 +48,7 @@ type Mailboxes interface {
 	Describe(ctx context.Context, a ident.Address) (hub.Description, error)
 	Life(ctx context.Context, operator string, a ident.Address, e patient.Event) (patient.Space, error)
 	Block(ctx context.Context, operator string, a, professional ident.Address, on bool) error
+	SetAllowance(ctx context.Context, operator string, a ident.Address, allowance directory.Allowance) error
 	Erase(ctx context.Context, operator string, a ident.Address) error
 	Export(ctx context.Context, operator string, a ident.Address, to *keyring.Recipient, sink func(name string) (io.WriteCloser, error)) (files int, err error)
 }

@@ -92,6 +92,10 @@ func (h *fakeHub) Block(_ context.Context, operator string, a, professional iden
 	return h.note("%s blocks %s for %s %v", operator, professional.Canonical(), a.Canonical(), on)
 }
 
+func (h *fakeHub) SetAllowance(_ context.Context, operator string, a ident.Address, al directory.Allowance) error {
+	return h.note("%s allows %s %d %d", operator, a.Canonical(), al.PerHour, al.PerDay)
+}
+
 func (h *fakeHub) Erase(_ context.Context, operator string, a ident.Address) error {
 	return h.note("%s erases %s", operator, a.Canonical())
 }
@@ -194,6 +198,7 @@ func TestEveryVerbReachesTheHubInTheNameOfItsOperator(t *testing.T) {
 		{"patient/export", Export{ins, publicKey(t)}, me + " exports " + ins + "@patient.test"},
 		{"mailbox/add", BAL{Kind: "ORG", Address: "Ward@ch.test", Name: "Ward"}, me + " adds ORG ward@ch.test"},
 		{"mailbox/show", Name{ins}, "describes " + ins + "@patient.test"},
+		{"mailbox/limits", Allowance{"labo@ch.test", 100, 500}, me + " allows labo@ch.test 100 500"},
 		{"password/add", Device{ins, "laptop"}, me + " gives " + ins + "@patient.test a password for laptop"},
 		{"password/list", Name{"dr@ch.test"}, "lists dr@ch.test"},
 		{"password/revoke", Device{"dr@ch.test", "laptop"}, me + " revokes laptop of dr@ch.test"},
@@ -240,6 +245,7 @@ func TestWhatFailsIsToldWithItsKind(t *testing.T) {
 		{"a patient without a name", "patient/add", Patient{Matricule: ins}, nil, fault.Invalid, "birth name"},
 		{"a professional without a profession", "mailbox/add", BAL{Kind: "PER", Address: "a@b.test", Name: "A"}, nil, fault.Invalid, "profession"},
 		{"a kind of mailbox that does not exist", "mailbox/add", BAL{Kind: "PAT", Address: "a@b.test", Name: "A"}, nil, fault.Invalid, "PER, ORG, APP or CAB"},
+		{"a limit below nothing", "mailbox/limits", Allowance{"a@b.test", -1, 5}, nil, fault.Invalid, "from 0 to"},
 		{"an RPPS with a wrong key", "mailbox/add", BAL{Kind: "APP", Address: "a@b.test", Name: "A", RPPS: "12345678901"}, nil, fault.Invalid, "RPPS"},
 		{"a field that the verb does not take", "hub/status", map[string]int{"x": 1}, nil, fault.Invalid, "JSON"},
 		{"a request that is too large", "patient/add", Patient{BirthName: strings.Repeat("x", 2<<20)}, nil, fault.TooLarge, "too large"},

@@ -26,6 +26,7 @@ var verbs = map[string]verb{
 	"patient/export":   export,
 	"mailbox/add":      answer(addMailbox),
 	"mailbox/show":     answer(show),
+	"mailbox/limits":   answer(setAllowance),
 	"password/add":     answer(addPassword),
 	"password/list":    answer(listPasswords),
 	"password/revoke":  answer(revokePassword),
@@ -124,12 +125,27 @@ func show(ctx context.Context, c call, in Name) (Description, error) {
 			Profession: string(d.BAL.Profession), Establishment: d.BAL.Establishment,
 			Organisation: d.BAL.Organisation, Unlisted: d.BAL.Unlisted,
 		},
+		RefusedPerHour: d.BAL.Allowance.PerHour, RefusedPerDay: d.BAL.Allowance.PerDay,
 		Created: d.BAL.Created, Bytes: d.Bytes, Messages: d.Messages, Devices: d.Devices, Trail: d.Trail,
 	}
 	if d.BAL.Kind == directory.OfPatient {
 		out.Space = spaceOf(d.Space)
 	}
 	return out, nil
+}
+
+// maxAllowance is beyond what any laboratory sends.
+const maxAllowance = 1_000_000
+
+func setAllowance(ctx context.Context, c call, in Allowance) (Nothing, error) {
+	a, err := c.address(in.Address)
+	if err != nil {
+		return Nothing{}, err
+	}
+	if min(in.PerHour, in.PerDay) < 0 || max(in.PerHour, in.PerDay) > maxAllowance {
+		return Nothing{}, fmt.Errorf("adminapi: a limit is from 0 to %d: %w", maxAllowance, fault.Invalid)
+	}
+	return Nothing{}, c.hub.SetAllowance(ctx, c.operator, a, directory.Allowance{PerHour: in.PerHour, PerDay: in.PerDay})
 }
 
 func spaceOf(s patient.Space) *Space {

@@ -41,10 +41,21 @@ type Description struct {
 	Created time.Time `json:"created"`
 	Space   *Space    `json:"space,omitempty"` // of a patient
 
+	RefusedPerHour int `json:"refused_per_hour,omitempty"` // zero: the hub's own limit
+	RefusedPerDay  int `json:"refused_per_day,omitempty"`
+
 	Bytes    int64  `json:"bytes"`
 	Messages uint32 `json:"messages"`
 	Devices  int    `json:"devices"`
 	Trail    uint64 `json:"trail"` // entries
+}
+
+// An Allowance is a request to raise how many refused recipients a sender may
+// name before it is slowed down; zero is the hub's own limit again.
+type Allowance struct {
+	Address string `json:"address"`
+	PerHour int    `json:"per_hour"`
+	PerDay  int    `json:"per_day"`
 }
 
 // A Space is where a patient's space is in its life.
