@@ -185,6 +185,7 @@ func (d *demo) open(ctx context.Context) (*config.Config, error) {
 	at := func(port int) []string { return []string{loopback(d.portBase + port)} }
 	c.Listen.SMTPS, c.Listen.Submission = at(smtpsPort), at(submissionPort)
 	c.Listen.IMAPS, c.Listen.IMAP = at(imapsPort), at(imapPort)
+	c.Limits.ConnectionsPerAddress = c.Limits.Connections // all come from loopback
 	ca, err := os.ReadFile(filepath.Join(d.folder, filepath.FromSlash(caFile)))
 	if err == nil {
 		err = os.WriteFile(filepath.Join(d.folder, caName), ca, 0o644)

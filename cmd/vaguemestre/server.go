@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -93,7 +94,7 @@ func (s *server) open(sealed bool) error {
 		Domain: cfg.Domain, PatientDomain: cfg.PatientDomain, TLS: s.cert.Config(),
 		Limits: smtpLimits(cfg.Limits), Log: s.log, Metrics: s.metrics,
 	})
-	s.imap = imapd.New(readers{s.hub}, s.imapConfig())
+	s.imap = imapd.New(imapd.Door(s.hub), s.imapConfig())
 	s.admin = adminapi.New(desk{s.hub, s}, adminapi.Config{Operators: operatorFile(cfg), Log: s.log})
 	s.janitor = janitor.New(s.hub, janitor.Config{
 		Outbox: cfg.Janitor.Outbox, Checkpoint: cfg.Janitor.Checkpoint, Sweep: cfg.Janitor.Sweep, Log: s.log, Metrics: s.metrics,
@@ -104,23 +105,18 @@ func (s *server) open(sealed bool) error {
 // startTime bounds what starting waits for: a database, a bus.
 const startTime = 20 * time.Second
 
-// readers is the hub as imapd asks for it.
-type readers struct{ *hub.Hub }
-
-// OpenMailbox implements imapd.Hub.
-func (r readers) OpenMailbox(ctx context.Context, a hub.Actor) (imapd.Mailbox, error) {
-	m, err := r.Hub.OpenMailbox(ctx, a)
-	if err != nil {
-		return nil, err // not a nil *hub.Mailbox, which is a Mailbox
-	}
-	return m, nil
-}
+// gcPercent is half of Go's default: what lives long here is sessions that do
+// nothing, and their memory counts more than the collector's time.
+const gcPercent = 50
 
 // Run serves until ctx ends or a port fails, and calls ready once, when every
 // port has answered. It returns when everything has stopped and is closed: nil
 // after the end of ctx.
 func (s *server) Run(ctx context.Context, ready func()) error {
 	defer s.close()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, p := range s.ports {
 		g.Go(func() error {
