@@ -34,7 +34,7 @@ func (s *server) imapConfig() imapd.Config {
 	l := s.cfg.Limits
 	return imapd.Config{
 		TLS: s.cert.Config(), Log: s.log, Metrics: s.metrics, Now: clock,
-		PreLogin: l.Anonymous, Idle: l.IMAPIdle,
+		Handshake: l.Handshake, PreLogin: l.Anonymous, Idle: l.IMAPIdle,
 		MaxConns: l.Connections, PerAddress: l.ConnectionsPerAddress, PerAccount: l.Sessions,
 		MaxFailures: l.LoginFailuresPerConnection, AppendLimit: l.Mail, Budget: l.IMAPMemory,
 	}
