@@ -123,7 +123,7 @@ func (h *house) engines() []engine {
 
 // copyOf returns a house with the same people and the same things in it, on
 // engines of its own. The erasure secrets are shared.
-func (h *house) copyOf(t *testing.T) *house {
+func (h *house) copyOf(t testing.TB) *house {
 	t.Helper()
 	c := &house{t: t, now: h.now, password: maps.Clone(h.password), escrow: h.escrow}
 	memory, blobs := memstore.New(), memblob.New()

@@ -28,7 +28,7 @@ import (
 // A house is a hub with people in it, on engines in memory.
 type house struct {
 	*Hub
-	t        *testing.T
+	t        testing.TB
 	now      time.Time
 	password map[string]string
 	memory   store.Store
@@ -71,7 +71,7 @@ func addr(s string) ident.Address {
 
 // newHouse builds a hub and lets people in. wrap may put an engine around the
 // store.
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	t.Helper()
 	h := &house{t: t, now: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC), password: map[string]string{},
 		memory: memstore.New(), blobs: memblob.New()}
@@ -132,7 +132,7 @@ func newHouse(t *testing.T) *house {
 }
 
 // newEscrow makes the escrow, which has a ring and secrets of its own.
-func newEscrow(t *testing.T) (*keyring.Cert, *keyring.Key) {
+func newEscrow(t testing.TB) (*keyring.Cert, *keyring.Key) {
 	t.Helper()
 	const part store.Part = "escrow"
 	secrets, err := keyring.NewErasureSecrets(filepath.Join(t.TempDir(), "secrets"))
