@@ -67,12 +67,11 @@ func OpenJournal(path string, public ed25519.PublicKey) (*Journal, error) {
 func (j *Journal) walk(f io.Reader, public ed25519.PublicKey, fn func(Checkpoint)) error {
 	in := bufio.NewReader(f)
 	for {
-		line, err := in.ReadSlice('\n')
+		part, err := in.ReadSlice('\n')
+		line := bytes.Clone(part)
 		for errors.Is(err, bufio.ErrBufferFull) && len(line) < maxLine {
-			var more []byte
-			line = bytes.Clone(line)
-			more, err = in.ReadSlice('\n')
-			line = append(line, more...)
+			part, err = in.ReadSlice('\n')
+			line = append(line, part...)
 		}
 		if errors.Is(err, io.EOF) {
 			return nil // the rest is not a line
