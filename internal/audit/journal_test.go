@@ -1,0 +1,154 @@
+package audit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/store"
+	"vaguemestre/vault/keyring"
+)
+
+func mark(n uint64) Mark { return Mark{n, bytes.Repeat([]byte{byte(n)}, 32)} }
+
+// newJournal writes a journal of three checkpoints about two trails.
+func newJournal(t *testing.T) (path string, k *keyring.AuditKey) {
+	t.Helper()
+	path, k = filepath.Join(t.TempDir(), "journal"), keyring.NewAuditKey()
+	j, err := OpenJournal(path, k.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, heads := range []map[store.Part]Mark{{"a": mark(1), "b": mark(2)}, {"a": mark(3)}, {"b": mark(4)}} {
+		if err := j.Append(k, noon.Add(time.Duration(i)*time.Minute), heads, uint64(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path, k
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestAJournalTellsWhatEachCheckpointSaw(t *testing.T) {
+	path, k := newJournal(t)
+	got, err := Marks(path, k.Public())
+	want := map[store.Part][]Mark{"a": {mark(1), mark(3)}, "b": {mark(2), mark(4)}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("Marks = %v, %v, want %v", got, err, want)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file's mode is %v, %v", info.Mode(), err)
+	}
+}
+
+func TestAJournalGoesOnWhereItStopped(t *testing.T) {
+	path, k := newJournal(t)
+	whole := readFile(t, path)
+	lines := strings.SplitAfter(strings.TrimSuffix(whole, "\n"), "\n")
+	// However much of the fourth line a crash has left, it is cut off.
+	for _, rest := range []string{"", "{", lines[2][:len(lines[2])/2], lines[2]} {
+		if err := os.WriteFile(path, []byte(whole+rest), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j, err := OpenJournal(path, k.Public())
+		if err != nil {
+			t.Fatalf("with %d bytes left of a line: %v", len(rest), err)
+		}
+		if got := readFile(t, path); got != whole {
+			t.Errorf("with %d bytes left of a line the journal is not what it was", len(rest))
+		}
+		if err := j.Append(k, noon, map[store.Part]Mark{"a": mark(5)}, 9); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Marks(path, k.Public()); err != nil || len(got["a"]) != 3 {
+			t.Errorf("after a fourth: %v, %v", got, err)
+		}
+	}
+}
+
+func TestAJournalThatWasChangedIsCorrupt(t *testing.T) {
+	path, k := newJournal(t)
+	whole := readFile(t, path)
+	lines := strings.SplitAfter(strings.TrimSuffix(whole, "\n"), "\n")
+	lines[2] += "\n"
+	broken := map[string]string{
+		"the first line gone":  lines[1] + lines[2],
+		"a line gone":          lines[0] + lines[2],
+		"two lines swapped":    lines[0] + lines[2] + lines[1],
+		"a line twice":         lines[0] + lines[1] + lines[1] + lines[2],
+		"an empty line":        lines[0] + "\n" + lines[1] + lines[2],
+		"what is no JSON":      lines[0] + "x\n",
+		"a number changed":     strings.Replace(whole, `"Number":1`, `"Number":2`, 1),
+		"a count changed":      strings.Replace(whole, `"Count":1`, `"Count":9`, 1),
+		"a trail renamed":      strings.Replace(whole, `"a":`, `"c":`, 1),
+		"a generation changed": strings.Replace(whole, `"Secrets":0`, `"Secrets":7`, 1),
+		"a signature removed":  whole[:strings.Index(whole, `,"Signature"`)] + "}\n",
+		"a time changed":       strings.Replace(whole, "12:00:00", "12:00:01", 1),
+	}
+	for i := range 40 { // and a byte anywhere
+		at := i * len(whole) / 40
+		b := []byte(whole)
+		b[at] ^= 2
+		broken[fmt.Sprintf("byte %d changed", at)] = string(b)
+	}
+	for name, text := range broken {
+		if text == whole {
+			t.Fatalf("%s changes nothing", name)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Marks(path, k.Public()); !errors.Is(err, fault.Corrupt) {
+			t.Errorf("%s: Marks = %v, want Corrupt", name, err)
+		}
+		if _, err := OpenJournal(path, k.Public()); !errors.Is(err, fault.Corrupt) {
+			t.Errorf("%s: OpenJournal = %v, want Corrupt", name, err)
+		}
+		if got := readFile(t, path); got != text {
+			t.Errorf("%s: a journal that is corrupt was written to", name)
+		}
+	}
+	if err := os.WriteFile(path, []byte(whole), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Marks(path, keyring.NewAuditKey().Public()); !errors.Is(err, fault.Corrupt) {
+		t.Errorf("the journal of another hub: %v, want Corrupt", err)
+	}
+}
+
+// TestALongLineIsReadInOneGo writes a checkpoint about as many trails as a large
+// hub has.
+func TestALongLineIsReadInOneGo(t *testing.T) {
+	path, k := filepath.Join(t.TempDir(), "journal"), keyring.NewAuditKey()
+	j, err := OpenJournal(path, k.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	heads := map[store.Part]Mark{}
+	for i := range 20_000 {
+		heads[store.Part(fmt.Sprintf("part%022d", i))] = mark(uint64(i))
+	}
+	for range 2 {
+		if err := j.Append(k, noon, heads, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := Marks(path, k.Public())
+	if err != nil || len(got) != len(heads) {
+		t.Fatalf("%d trails, %v", len(got), err)
+	}
+}
