@@ -22,12 +22,12 @@ const (
 )
 
 // preface speaks with a client in clear until it begins TLS.
-func (s *Server) preface(c net.Conn) {
+func (s *Server) preface(c net.Conn, ended func()) {
 	started := false
 	defer func() {
 		if !started {
 			c.Close()
-			s.wires.Done()
+			ended()
 		}
 	}()
 	c.SetReadDeadline(time.Now().Add(s.cfg.PreLogin))
@@ -40,7 +40,7 @@ func (s *Server) preface(c net.Conn) {
 		return
 	}
 	started = true
-	s.enter(t, true)
+	s.enter(t, true, ended)
 }
 
 // untilStartTLS answers commands in clear and reports whether TLS may begin.

@@ -103,7 +103,6 @@ type Server struct {
 	mu       sync.Mutex
 	accounts map[ident.Address]int // sessions
 	lastConn uint64
-	wires    sync.WaitGroup
 }
 
 // New returns a Server. It panics if cfg has no TLS.
@@ -146,22 +145,23 @@ func (s *Server) Serve(ctx context.Context, inner net.Listener, mode Mode) error
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	s.start()
+	var wires sync.WaitGroup // of this listener
 	for {
 		c, err := l.Accept()
 		if err != nil {
 			l.Close()
-			s.wires.Wait()
+			wires.Wait()
 			if errors.Is(err, net.ErrClosed) {
 				return nil
 			}
 			return fmt.Errorf("imapd: accept: %v: %w", err, fault.Unavailable)
 		}
-		s.wires.Add(1)
+		wires.Add(1)
 		if t, ok := c.(*tls.Conn); ok {
-			s.enter(t, false)
+			s.enter(t, false, wires.Done)
 			continue
 		}
-		go s.preface(c)
+		go s.preface(c, wires.Done)
 	}
 }
 
@@ -173,9 +173,10 @@ func (s *Server) start() {
 }
 
 // enter gives a connection under TLS to the library. greeted is true after
-// STARTTLS, when no second greeting is due.
-func (s *Server) enter(t *tls.Conn, greeted bool) {
-	w := newWire(t, s.cfg.AppendLimit, greeted, s.metrics.command, s.wires.Done)
+// STARTTLS, when no second greeting is due. ended is called when the connection
+// has ended.
+func (s *Server) enter(t *tls.Conn, greeted bool, ended func()) {
+	w := newWire(t, s.cfg.AppendLimit, greeted, s.metrics.command, ended)
 	_ = t.SetReadDeadline(time.Now().Add(s.cfg.PreLogin))
 	s.entry.conns <- w
 }

@@ -89,6 +89,9 @@ func (s *server) open(sealed bool) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.hub.CheckSecrets(ctx); err != nil {
+		return advise(err, "Put back the newest copy of the files that keys.erasure in %s names; `docs/ops/keys.md` says where to look.", cfg.Path)
+	}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.smtp = smtpd.New(s.hub, smtpd.Config{
 		Domain: cfg.Domain, PatientDomain: cfg.PatientDomain, TLS: s.cert.Config(),

@@ -126,18 +126,21 @@ func (j *Journal) Append(k *keyring.AuditKey, now time.Time, heads map[store.Par
 }
 
 // Marks verifies the journal and returns, for each trail, what every
-// checkpoint saw of it, in order.
-func Marks(path string, public ed25519.PublicKey) (map[store.Part][]Mark, error) {
+// checkpoint saw of it, in order, and the newest generation of erasure secrets
+// that any saw.
+func Marks(path string, public ed25519.PublicKey) (marks map[store.Part][]Mark, secrets uint64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("audit: journal: %w", err)
+		return nil, 0, fmt.Errorf("audit: journal: %w", err)
 	}
 	defer f.Close()
-	marks := map[store.Part][]Mark{}
+	marks = map[store.Part][]Mark{}
 	j := &Journal{next: 1}
-	return marks, j.walk(f, public, func(c Checkpoint) {
+	err = j.walk(f, public, func(c Checkpoint) {
+		secrets = max(secrets, c.Secrets)
 		for part, m := range c.Heads {
 			marks[part] = append(marks[part], m)
 		}
 	})
+	return marks, secrets, err
 }

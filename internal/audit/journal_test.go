@@ -45,7 +45,7 @@ func readFile(t *testing.T, path string) string {
 
 func TestAJournalTellsWhatEachCheckpointSaw(t *testing.T) {
 	path, k := newJournal(t)
-	got, err := Marks(path, k.Public())
+	got, _, _, err := Marks(path, k.Public())
 	want := map[store.Part][]Mark{"a": {mark(1), mark(3)}, "b": {mark(2), mark(4)}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("Marks = %v, %v, want %v", got, err, want)
@@ -74,7 +74,7 @@ func TestAJournalGoesOnWhereItStopped(t *testing.T) {
 		if err := j.Append(k, noon, map[store.Part]Mark{"a": mark(5)}, 9); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := Marks(path, k.Public()); err != nil || len(got["a"]) != 3 {
+		if got, _, err := Marks(path, k.Public()); err != nil || len(got["a"]) != 3 {
 			t.Errorf("after a fourth: %v, %v", got, err)
 		}
 	}
@@ -112,7 +112,7 @@ func TestAJournalThatWasChangedIsCorrupt(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Marks(path, k.Public()); !errors.Is(err, fault.Corrupt) {
+		if _, _, err := Marks(path, k.Public()); !errors.Is(err, fault.Corrupt) {
 			t.Errorf("%s: Marks = %v, want Corrupt", name, err)
 		}
 		if _, err := OpenJournal(path, k.Public()); !errors.Is(err, fault.Corrupt) {
@@ -125,7 +125,7 @@ func TestAJournalThatWasChangedIsCorrupt(t *testing.T) {
 	if err := os.WriteFile(path, []byte(whole), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Marks(path, keyring.NewAuditKey().Public()); !errors.Is(err, fault.Corrupt) {
+	if _, _, err := Marks(path, keyring.NewAuditKey().Public()); !errors.Is(err, fault.Corrupt) {
 		t.Errorf("the journal of another hub: %v, want Corrupt", err)
 	}
 }
@@ -147,7 +147,7 @@ func TestALongLineIsReadInOneGo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := Marks(path, k.Public())
+	got, _, err := Marks(path, k.Public())
 	if err != nil || len(got) != len(heads) {
 		t.Fatalf("%d trails, %v", len(got), err)
 	}

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -88,6 +89,19 @@ func (h *Hub) auditSigner(ctx context.Context) (k *keyring.AuditKey, err error) 
 	return k, err
 }
 
+// ErrOldSecrets says that a checkpoint saw erasure secrets newer than those the
+// hub runs with: an owner who was erased since would be readable again.
+var ErrOldSecrets = fmt.Errorf("the erasure secrets are older than a checkpoint: an erased owner may be back: %w", fault.Corrupt)
+
+// CheckSecrets is ErrOldSecrets where the journal knows better than the erasure
+// secrets, and nil otherwise. A hub should not start then.
+func (h *Hub) CheckSecrets(ctx context.Context) error {
+	if _, err := h.marks(ctx); errors.Is(err, ErrOldSecrets) {
+		return err
+	}
+	return nil
+}
+
 // marks reads the journal: what every checkpoint saw of each trail.
 func (h *Hub) marks(ctx context.Context) (map[store.Part][]audit.Mark, error) {
 	if h.Journal == "" || h.Sealed() {
@@ -106,5 +120,9 @@ func (h *Hub) marks(ctx context.Context) (map[store.Part][]audit.Mark, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hub: journal: %v: %w", err, fault.Corrupt)
 	}
-	return audit.Marks(h.Journal, signer.Public())
+	marks, secrets, err := audit.Marks(h.Journal, signer.Public())
+	if err == nil && secrets > h.Erasure.Generation() {
+		err = fmt.Errorf("hub: %w", ErrOldSecrets)
+	}
+	return marks, err
 }

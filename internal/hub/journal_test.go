@@ -1,10 +1,13 @@
 package hub
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"vaguemestre/vault/keyring"
 )
 
 func TestAnOldStatePutBackShowsInTheJournal(t *testing.T) {
@@ -58,5 +61,25 @@ func TestAJournalThatWasChangedShows(t *testing.T) {
 		if err != nil || len(rep.Findings) == 0 {
 			t.Errorf("%s is not found: %v", name, err)
 		}
+	}
+}
+
+func TestOldErasureSecretsAreToldByTheJournal(t *testing.T) {
+	h := newHouse(t)
+	h.Journal = filepath.Join(t.TempDir(), "journal")
+	h.login(alice)
+	if err := h.Checkpoint(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.CheckSecrets(t.Context()); err != nil {
+		t.Fatalf("the secrets are the newest: %v", err)
+	}
+	older, err := keyring.NewErasureSecrets(filepath.Join(t.TempDir(), "secrets"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Erasure = older // as if an old copy had been put back
+	if err := h.CheckSecrets(t.Context()); !errors.Is(err, ErrOldSecrets) {
+		t.Errorf("CheckSecrets = %v, want ErrOldSecrets", err)
 	}
 }
