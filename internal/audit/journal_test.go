@@ -45,7 +45,7 @@ func readFile(t *testing.T, path string) string {
 
 func TestAJournalTellsWhatEachCheckpointSaw(t *testing.T) {
 	path, k := newJournal(t)
-	got, _, _, err := Marks(path, k.Public())
+	got, _, err := Marks(path, k.Public())
 	want := map[store.Part][]Mark{"a": {mark(1), mark(3)}, "b": {mark(2), mark(4)}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("Marks = %v, %v, want %v", got, err, want)
