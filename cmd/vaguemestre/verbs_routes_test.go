@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sync/errgroup"
 
@@ -23,6 +25,7 @@ import (
 //	                         $LOUISE_PASSWORD its application password
 //	ports [NAME]             puts the ports into $SMTPS, $SUBMISSION, $IMAPS and $IMAP; those of
 //	                         a hub that joined into $NAME_SMTPS …
+//	database                 makes an empty schema in $VAGUEMESTRE_TEST_POSTGRES, and says where it and Redis are
 //	join NAME                starts one more process on the same store, blobs and bus
 //	dialogue PORT [WHO] FILE speaks a protocol, line by line: see talk
 //	login PORT MECHANISM WHO logs in by a mechanism of SASL
@@ -34,7 +37,7 @@ import (
 //	tamper flip|delete|swap  changes a trail in the file of a hub that is stopped
 //	silent WORDS FOLDER…     no file there holds one of the words, in any form
 var routeVerbs = map[string]func(*testscript.TestScript, bool, []string){
-	"cast": castVerb, "ports": portsVerb, "join": joinVerb, "dialogue": dialogueVerb, "login": loginVerb,
+	"cast": castVerb, "ports": portsVerb, "database": databaseVerb, "join": joinVerb, "dialogue": dialogueVerb, "login": loginVerb,
 	"letter": letterVerb, "attached": attachedVerb, "same": sameVerb, "xdm": xdmVerb, "zip": zipVerb,
 	"tamper": tamperVerb, "silent": silentVerb,
 }
@@ -117,6 +120,27 @@ func setPorts(ts *testscript.TestScript, prefix string, s *stage) {
 		ts.Setenv(prefix+name, address)
 		ts.Setenv(prefix+name+"_PORT", port)
 	}
+}
+
+// databaseVerb makes a schema that nobody else uses, and drops it in the end. Where it
+// is goes to the processes of the story by their environment.
+func databaseVerb(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: database")
+	}
+	dsn := os.Getenv("VAGUEMESTRE_TEST_POSTGRES")
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, dsn)
+	ts.Check(err)
+	schema := "story_" + strings.ToLower(rand.Text())
+	_, err = conn.Exec(ctx, "create schema "+schema)
+	ts.Check(err)
+	ts.Defer(func() {
+		_, err := conn.Exec(ctx, "drop schema "+schema+" cascade")
+		ts.Check(errors.Join(err, conn.Close(ctx)))
+	})
+	keep(ts, "postgres", []byte(dsn+" search_path="+schema))
+	keep(ts, "redis", []byte(os.Getenv("VAGUEMESTRE_TEST_REDIS")))
 }
 
 // joinVerb starts one more process for the same hub: its own folder with a copy
