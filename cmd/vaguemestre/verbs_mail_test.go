@@ -122,7 +122,7 @@ func sameVerb(ts *testscript.TestScript, neg bool, args []string) {
 	trace, same := bytes.CutSuffix(got, want)
 	same = same && bytes.HasPrefix(trace, []byte("Return-Path: <")) && bytes.Count(trace, []byte("\r\nReceived: ")) == 1 && !bytes.Contains(trace, []byte("\r\n\r\n"))
 	if same == neg {
-		ts.Fatalf("the same: %v\nsent %d bytes, received %d bytes:\n%.2000s", same, len(want), len(got), got)
+		ts.Fatalf("the same: %v\nsent %d bytes, received %d bytes:\n%.600s", same, len(want), len(got), got)
 	}
 }
 

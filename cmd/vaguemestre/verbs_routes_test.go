@@ -255,11 +255,15 @@ func withRoutes(verbs map[string]func(*testscript.TestScript, bool, []string)) m
 	return verbs
 }
 
-// routeCondition tells a story whether the servers of a scaled hub are there:
-// [services].
+// routeCondition answers the conditions of the stories: [services], the servers
+// of a scaled hub are there; [scram], Debian's programs can log in by SCRAM.
 func routeCondition(cond string) (bool, error) {
-	if cond != "services" {
-		return false, fmt.Errorf("unknown condition %q", cond)
+	switch cond {
+	case "services":
+		return os.Getenv("VAGUEMESTRE_TEST_POSTGRES") != "" && os.Getenv("VAGUEMESTRE_TEST_REDIS") != "", nil
+	case "scram":
+		plugins, err := filepath.Glob("/usr/lib/*/sasl2/libscram.so")
+		return len(plugins) > 0, err
 	}
-	return os.Getenv("VAGUEMESTRE_TEST_POSTGRES") != "" && os.Getenv("VAGUEMESTRE_TEST_REDIS") != "", nil
+	return false, fmt.Errorf("unknown condition %q", cond)
 }
