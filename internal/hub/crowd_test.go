@@ -20,6 +20,7 @@ import (
 // read, flag, copy, move and expunge in two sessions each. In the end every mail
 // is where it must be, once, and everything verifies.
 func TestManyAtOnce(t *testing.T) {
+	t.Parallel()
 	const senders, mails = 8, 6
 	h := newHouse(t)
 	owners := []string{alice, bruno, adam}
@@ -109,6 +110,7 @@ func TestManyAtOnce(t *testing.T) {
 // TestTheSameMailAtOnce lets a client that has lost patience send one mail on
 // eight connections.
 func TestTheSameMailAtOnce(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	a, raw := h.login(thomas), large(thomas, alice, "un@test")
 	var wg sync.WaitGroup
@@ -128,6 +130,7 @@ func TestTheSameMailAtOnce(t *testing.T) {
 // TestAnAnswerCarriedAtOnce carries the same line from many places: the janitor,
 // a restart, another node.
 func TestAnAnswerCarriedAtOnce(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.open(alice, thomas)
 	h.Limits.Quota = 1
@@ -153,6 +156,7 @@ func TestAnAnswerCarriedAtOnce(t *testing.T) {
 
 // TestTheSameSpaceEnrolledAtOnce: one of them makes it, and the others are told.
 func TestTheSameSpaceEnrolledAtOnce(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	m, err := ident.MakeMatricule("2602099999043")
 	if err != nil {

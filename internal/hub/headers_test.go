@@ -10,6 +10,7 @@ import (
 // professional to a patient, and then lets the patient answer: to the sender,
 // and to the one whom the mail names.
 func TestHeadersThatAreDoubledOrForgedOpenAndEndNothing(t *testing.T) {
+	t.Parallel()
 	const (
 		sender    = "sender"    // the sender alone takes answers
 		elsewhere = "elsewhere" // the one named does, and the sender does not
@@ -88,6 +89,7 @@ func TestHeadersThatAreDoubledOrForgedOpenAndEndNothing(t *testing.T) {
 }
 
 func TestTheTraceOfAMailNamesNeitherClientNorRecipients(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	raw := mail(thomas, []string{alice}, "x", "Bcc: <"+bruno+">\r\n", "y")
 	d := Delivery{Actor: h.login(thomas), From: addr(thomas), Mail: raw, Protocol: "ESMTPSA",

@@ -24,6 +24,7 @@ func from(remote, login string) Attempt {
 // TestWhoCannotLogInIsNotToldWhy tries everybody with a wrong password, and
 // those who may not with a right one: one error, word for word.
 func TestWhoCannotLogInIsNotToldWhy(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	var err error
 	for _, a := range []string{celia, denis, emma} {
@@ -63,6 +64,7 @@ func TestWhoCannotLogInIsNotToldWhy(t *testing.T) {
 }
 
 func TestALoginSaysWhoActs(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	a, err := h.Login(t.Context(), attempt("Eric.THOMAS@Medecin.test"), h.password[thomas])
 	if err != nil {
@@ -83,6 +85,7 @@ func TestALoginSaysWhoActs(t *testing.T) {
 }
 
 func TestASpaceThatIsClosedAndOpenedAgain(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	a := h.login(alice)
 	life := func(e patient.Event) {
@@ -106,6 +109,7 @@ func TestASpaceThatIsClosedAndOpenedAgain(t *testing.T) {
 }
 
 func TestFailuresSlowDownAnAccount(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	for i := range h.Limits.LoginFailures {
 		_, err := h.Login(t.Context(), from(fmt.Sprintf("198.51.100.%d", i), thomas), "x")
@@ -135,11 +139,13 @@ func TestFailuresSlowDownAnAccount(t *testing.T) {
 }
 
 func TestFailuresSlowDownANetwork(t *testing.T) {
+	t.Parallel()
 	for name, remotes := range map[string]struct{ same, mapped, other string }{
 		"IPv4":          {"192.0.2.7", "::ffff:192.0.2.7", "192.0.2.8"},
 		"IPv6, per /64": {"2001:db8:1:1::%x", "2001:db8:1:1:ffff::1", "2001:db8:1:2::1"},
 	} {
 		h := newHouse(t)
+		h.Limits.LoginFailures = 4
 		for i := range 5 * h.Limits.LoginFailures {
 			remote := remotes.same
 			if name != "IPv4" {
@@ -159,6 +165,7 @@ func TestFailuresSlowDownANetwork(t *testing.T) {
 }
 
 func TestASuccessForgivesTheAccountItsFailures(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	for range 3 {
 		for range h.Limits.LoginFailures - 1 {
@@ -171,6 +178,7 @@ func TestASuccessForgivesTheAccountItsFailures(t *testing.T) {
 // TestSecretsOfLoginsThatDoNotExistAreStable compares what a SCRAM client sees of
 // them, from one time and one hub process to the next.
 func TestSecretsOfLoginsThatDoNotExistAreStable(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	again := h.copyOf(t)
 	for _, login := range []string{stranger, ghost, "no address at all", "", alice, thomas} {
@@ -194,6 +202,7 @@ func TestSecretsOfLoginsThatDoNotExistAreStable(t *testing.T) {
 }
 
 func TestARevokedPasswordProvedBeforeDoesNotLogIn(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	s, err := h.Secrets(t.Context(), attempt(thomas))
 	if err != nil {
@@ -220,6 +229,7 @@ func TestARevokedPasswordProvedBeforeDoesNotLogIn(t *testing.T) {
 // TestAFailedLoginShowsNothingThatWasTyped: the escrow reads who tried from where
 // and a keyed hash of the login, which may be a password in the wrong field.
 func TestAFailedLoginShowsNothingThatWasTyped(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	for _, login := range []string{"zephyrine-secret", "Zephyrine-Secret", thomas} {
 		_, _ = h.Login(t.Context(), attempt(login), "x")

@@ -52,6 +52,7 @@ func expect(t *testing.T, name string, got []string, want ...string) {
 func rcpt(a string, n Notify, original string) Recipient { return Recipient{addr(a), n, original} }
 
 func TestASuccessIsToldToWhoAskedForIt(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	if err := h.ask(thomas, rcpt(alice, NotifySuccess, "rfc822;Alice@Autre.test"), rcpt(adam, NotifyFailure, ""), rcpt(cardio, 0, ""), rcpt(bruno, NotifyNever, "")); err != nil {
 		t.Fatal(err)
@@ -77,6 +78,7 @@ func TestASuccessIsToldToWhoAskedForIt(t *testing.T) {
 }
 
 func TestARecipientRefusedAfterOthersWereTakenIsToldToTheSender(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		notify Notify
@@ -113,6 +115,7 @@ func TestARecipientRefusedAfterOthersWereTakenIsToldToTheSender(t *testing.T) {
 }
 
 func TestAMailRefusedForAllIsRefusedAndNotTold(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	if err := h.ask(thomas, rcpt(denis, 0, ""), rcpt(ghost, 0, "")); ruleOf(err) != "space/opposed" {
 		t.Errorf("Deliver = %v", err)
@@ -133,6 +136,7 @@ func (h *house) open(patient string, professionals ...string) {
 }
 
 func TestAnAnswersNoticesComeWhenItIsCarried(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.open(alice, thomas, alone)
 	if err := h.ask(alice, rcpt(thomas, NotifySuccess, "rfc822;t@x.test"), rcpt(alone, NotifyNever, "")); err != nil {
@@ -143,6 +147,7 @@ func TestAnAnswersNoticesComeWhenItIsCarried(t *testing.T) {
 }
 
 func TestAnAnswerThatCannotBeCarriedIsReturned(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		notify Notify
@@ -184,6 +189,7 @@ func TestAnAnswerThatCannotBeCarriedIsReturned(t *testing.T) {
 }
 
 func TestNoticesAreNotAnsweredByNotices(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	_, err := h.Deliver(t.Context(), Delivery{Actor: h.login(thomas), From: ident.Address{},
 		To:   []Recipient{rcpt(adam, NotifySuccess, ""), rcpt(denis, NotifyFailure, "")},
@@ -199,6 +205,7 @@ func TestNoticesAreNotAnsweredByNotices(t *testing.T) {
 }
 
 func TestAMailToNobodyIsNotValid(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	for _, from := range []string{thomas, alice} {
 		if err := h.ask(from); fmt.Sprint(err) != "hub: deliver: to nobody: not valid" {
@@ -208,6 +215,7 @@ func TestAMailToNobodyIsNotValid(t *testing.T) {
 }
 
 func TestAnAddressNamedTwiceGetsOneMail(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	raw := mail(thomas, []string{alice}, "Une fois", "", "x")
 	if err := h.deliver(thomas, raw, alice, adam, alice, strings.ToUpper(adam)); err != nil {
@@ -234,6 +242,7 @@ func (s storeWithHook) Update(ctx context.Context, part store.Part, fn func(stor
 // TestALineIsNeverWithoutHint writes a second answer in the moment when the first
 // one, which is carried, takes back the hint of both.
 func TestALineIsNeverWithoutHint(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.open(alice, thomas, adam)
 	hints := 0

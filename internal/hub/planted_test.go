@@ -94,6 +94,7 @@ func findIn(disk, word string) string {
 }
 
 func TestFindFindsAWordHoweverItIsWritten(t *testing.T) {
+	t.Parallel()
 	for name, disk := range map[string]string{
 		"as it is": "xxZéphyrinexx", "small": "xxzéphyrinexx", "capital": "xxZÉPHYRINExx",
 		"base64 at 0": base64.StdEncoding.EncodeToString([]byte("Zéphyrine est là")),
@@ -114,6 +115,7 @@ func TestFindFindsAWordHoweverItIsWritten(t *testing.T) {
 // TestNothingAnybodyWroteIsOnDisk lives the whole story with words that occur
 // nowhere else, and looks for them in all that the engines keep, at every step.
 func TestNothingAnybodyWroteIsOnDisk(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	m, err := ident.MakeMatricule("2602099999042")
 	if err != nil {

@@ -19,6 +19,7 @@ func (h *house) used(address string) int64 {
 }
 
 func TestOnlyACorrespondentLearnsThatAMailboxIsFull(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.open(alice, thomas)
 	h.Limits.Quota = h.used(alice)
@@ -59,6 +60,7 @@ func TestOnlyACorrespondentLearnsThatAMailboxIsFull(t *testing.T) {
 }
 
 func TestAFullMailboxTakesNoDraftAndNoCopyAndHasRoomAgain(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.open(alice, thomas)
 	s := h.session(alice)
@@ -93,6 +95,7 @@ func TestAFullMailboxTakesNoDraftAndNoCopyAndHasRoomAgain(t *testing.T) {
 }
 
 func TestTheVaultDoesNotCountAgainstTheMailbox(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	if err := h.deliver(thomas, large(thomas, alice, "un@test"), alice); err != nil {
 		t.Fatal(err)
@@ -107,6 +110,7 @@ func TestTheVaultDoesNotCountAgainstTheMailbox(t *testing.T) {
 }
 
 func TestAMailToAPatientHasALimitOfItsOwn(t *testing.T) {
+	t.Parallel()
 	h := newHouse(t)
 	h.open(alice, thomas)
 	h.Limits.PatientMail = 2000

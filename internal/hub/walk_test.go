@@ -90,6 +90,7 @@ func crowd(t *testing.T) (h *house, sessions map[string]session, word func(strin
 // TestNoSessionReachesAnothersMail asks each session for all that each of the
 // others has, by its numbers.
 func TestNoSessionReachesAnothersMail(t *testing.T) {
+	t.Parallel()
 	h, sessions, word := crowd(t)
 	for mine, a := range sessions {
 		for theirs, b := range sessions {
@@ -125,6 +126,7 @@ func TestNoSessionReachesAnothersMail(t *testing.T) {
 // TestNoSessionChangesAnothersMail does everything a session can do, with the
 // numbers of somebody else, and then compares all that the others have.
 func TestNoSessionChangesAnothersMail(t *testing.T) {
+	t.Parallel()
 	h, sessions, word := crowd(t)
 	for mine, a := range sessions {
 		before := map[string][]store.Pair{}
@@ -202,6 +204,7 @@ func samePairs(a, b []store.Pair) bool {
 // all the rows and blobs of another: whoever has the disk can do that. Nothing
 // of it opens.
 func TestWhatIsCarriedIntoAnotherPartitionDoesNotOpen(t *testing.T) {
+	t.Parallel()
 	h, sessions, word := crowd(t)
 	from, to := sessions[alice].actor.Part, sessions[bruno].actor.Part
 	for _, s := range sessions {
@@ -266,6 +269,7 @@ func (h *house) showEverything(who string) string {
 // TestADocumentsObjectOpensWithItsOwnSessionOnly takes the references of one
 // document and the session of another, both of one patient.
 func TestADocumentsObjectOpensWithItsOwnSessionOnly(t *testing.T) {
+	t.Parallel()
 	h, sessions, _ := crowd(t)
 	part := sessions[alice].actor.Part
 	key, err := h.unlock(t.Context(), part)
