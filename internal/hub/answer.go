@@ -83,7 +83,7 @@ type cargo struct {
 // line seals a mail for one addressee and puts its objects into place, so that
 // what is left to do needs no key.
 func (h *Hub) line(ctx context.Context, p *parcel, to addressee) (outbox.Line, error) {
-	s, err := h.seal(ctx, p, to)
+	s, err := h.seal(p, to)
 	if err != nil {
 		return outbox.Line{}, err
 	}

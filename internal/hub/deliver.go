@@ -57,13 +57,33 @@ func (h *Hub) resolveAll(ctx context.Context, list []Recipient) ([]addressee, er
 			continue
 		}
 		seen[r.Address] = true
-		a, err := h.resolve(ctx, r.Address)
+		a, err := h.resolveAgain(ctx, r.Address)
 		if err != nil {
 			return nil, err
 		}
 		to = append(to, a)
 	}
 	return to, nil
+}
+
+// resolveAgain finds an addressee that CheckRecipient has allowed, most often a
+// moment ago, and what it takes to seal to it. What it remembers is only where
+// the addressee is: whoever is no longer there is not known.
+func (h *Hub) resolveAgain(ctx context.Context, a ident.Address) (addressee, error) {
+	to := addressee{Address: a, Patient: h.isPatient(a)}
+	var ok bool
+	if to.Part, ok = h.places.get(a); !ok {
+		var err error
+		if to, err = h.locate(ctx, a); err != nil {
+			return to, err
+		}
+	}
+	return to, h.view(ctx, to.Part, func(r store.Reader) (err error) {
+		if err = h.load(r, &to); err == nil && to.Known {
+			to.Cert, err = h.cert(r, to.Part)
+		}
+		return err
+	})
 }
 
 // checkAuthor holds the From: and Sender: fields against the one who logged in
@@ -111,7 +131,7 @@ func (h *Hub) file(ctx context.Context, p *parcel, to addressee) error {
 	if !to.Known { // what CheckRecipient knew has changed since
 		return refuse(policy.Decide(policy.Request{Act: policy.SendMail, Actor: p.Actor.policy(), SenderIsActor: true, Mailbox: to.mailbox()}))
 	}
-	s, err := h.seal(ctx, p, to)
+	s, err := h.seal(p, to)
 	if err != nil {
 		return err
 	}

@@ -78,9 +78,10 @@ var DefaultLimits = Limits{
 // A Hub is the door. Its methods may be called from many goroutines.
 type Hub struct {
 	Config
-	certs  *bounded[*keyring.Cert]
-	keys   *bounded[*keyring.Key]
-	trails *bounded[*trailKey]
+	certs  *bounded[store.Part, *keyring.Cert]
+	keys   *bounded[store.Part, *keyring.Key]
+	trails *bounded[store.Part, *trailKey]
+	places *bounded[ident.Address, store.Part] // of recipients that were allowed
 	books  *books
 	cache  *mailbox.Cache
 
@@ -110,9 +111,10 @@ func New(c Config) (*Hub, error) {
 	const senders, accounts = 100_000, 200_000
 	return &Hub{
 		Config: c,
-		certs:  newBounded[*keyring.Cert](maxCerts),
-		keys:   newBounded[*keyring.Key](maxKeys),
-		trails: newBounded[*trailKey](maxTrailKeys),
+		certs:  newBounded[store.Part, *keyring.Cert](maxCerts),
+		keys:   newBounded[store.Part, *keyring.Key](maxKeys),
+		trails: newBounded[store.Part, *trailKey](maxTrailKeys),
+		places: newBounded[ident.Address, store.Part](maxPlaces),
 		books:  newBooks(),
 		cache:  mailbox.NewCache(c.Limits.ListingCache),
 

@@ -16,26 +16,30 @@ import (
 const (
 	maxCerts = 512
 	maxKeys  = 64
+
+	maxPlaces = 4096
 )
 
 // A bounded map forgets any of its entries when it is full.
-type bounded[V any] struct {
+type bounded[K comparable, V any] struct {
 	max int
 
 	mu sync.Mutex
-	m  map[store.Part]V
+	m  map[K]V
 }
 
-func newBounded[V any](max int) *bounded[V] { return &bounded[V]{max: max, m: map[store.Part]V{}} }
+func newBounded[K comparable, V any](max int) *bounded[K, V] {
+	return &bounded[K, V]{max: max, m: map[K]V{}}
+}
 
-func (b *bounded[V]) get(part store.Part) (v V, ok bool) {
+func (b *bounded[K, V]) get(k K) (v V, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	v, ok = b.m[part]
+	v, ok = b.m[k]
 	return v, ok
 }
 
-func (b *bounded[V]) put(part store.Part, v V) {
+func (b *bounded[K, V]) put(k K, v V) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for p := range b.m {
@@ -44,13 +48,13 @@ func (b *bounded[V]) put(part store.Part, v V) {
 		}
 		delete(b.m, p)
 	}
-	b.m[part] = v
+	b.m[k] = v
 }
 
-func (b *bounded[V]) forget(part store.Part) {
+func (b *bounded[K, V]) forget(k K) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.m, part)
+	delete(b.m, k)
 }
 
 // cert returns the certificate of a partition's owner, fault.NotFound if it

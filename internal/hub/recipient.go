@@ -13,6 +13,7 @@ import (
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
+	"vaguemestre/vault/keyring"
 )
 
 // refuse makes the error of a refusal. One that must be discreet is, to the one
@@ -32,16 +33,27 @@ type addressee struct {
 	Part    store.Part // an empty partition, if there is no such mailbox
 	Known   bool
 	Patient bool          // an address of the patient domain, existing or not
-	BAL     directory.BAL // of one that is known
+	BAL     directory.BAL // of one that is known and no patient's
 	Space   patient.Space // of a patient who is known
+	Cert    *keyring.Cert // of one that a mail is being filed with
 }
 
 // nowhere is a partition that nothing is ever written to: asking it costs what
 // asking an existing one does.
 const nowhere store.Part = "nobody"
 
-// resolve finds an addressee. The address of a patient must be a matricule.
+// resolve finds an addressee and reads what is known of it.
 func (h *Hub) resolve(ctx context.Context, a ident.Address) (addressee, error) {
+	to, err := h.locate(ctx, a)
+	if err != nil {
+		return to, err
+	}
+	return to, h.view(ctx, to.Part, func(r store.Reader) error { return h.load(r, &to) })
+}
+
+// locate finds where an addressee is kept. The address of a patient must be a
+// matricule.
+func (h *Hub) locate(ctx context.Context, a ident.Address) (addressee, error) {
 	to := addressee{Address: a, Part: nowhere, Patient: h.isPatient(a)}
 	if to.Patient {
 		m, err := ident.ParseMatricule(a.Local())
@@ -59,15 +71,17 @@ func (h *Hub) resolve(ctx context.Context, a ident.Address) (addressee, error) {
 	if led {
 		to.Part = part
 	}
-	err = h.view(ctx, to.Part, func(r store.Reader) error {
+	return to, nil
+}
+
+// load reads what is known of an addressee, in a transaction on its partition.
+func (h *Hub) load(r store.Reader, to *addressee) (err error) {
+	if to.Patient {
+		to.Space, to.Known, err = patient.Load(r, h.scope(to.Part))
+	} else {
 		to.BAL, to.Known, err = directory.Load(r, h.scope(to.Part))
-		if err != nil || !to.Patient {
-			return err
-		}
-		to.Space, _, err = patient.Load(r, h.scope(to.Part))
-		return err
-	})
-	return to, err
+	}
+	return err
 }
 
 // mailbox gives an addressee as policy sees it.
@@ -99,17 +113,33 @@ func (h *Hub) CheckRecipient(ctx context.Context, a Actor, address ident.Address
 	if err := h.throttleSender(a, 0, 0); err != nil {
 		return err
 	}
-	to, err := h.resolve(ctx, address)
+	to, err := h.locate(ctx, address)
 	if err != nil {
 		return err
 	}
-	d, err := h.mayWrite(ctx, a, to)
+	var d policy.Decision
+	var known bool // to each other
+	var room error
+	err = h.view(ctx, to.Part, func(r store.Reader) error {
+		if err := h.load(r, &to); err != nil {
+			return err
+		}
+		room = h.hasRoom(r, 1)
+		if a.Role != policy.Patient { // whose facts are in their own partition
+			d, known, err = h.decide(r, a, to)
+		}
+		return err
+	})
+	if err == nil && a.Role == policy.Patient {
+		d, known, err = h.mayWrite(ctx, a, to)
+	}
 	if err != nil {
 		return err
 	}
 	if d.Allow {
 		_ = h.throttleSender(a, 1, 0)
-		return h.room(ctx, a, to)
+		h.places.put(address, to.Part)
+		return full(room, to, known)
 	}
 	var slowed error
 	if policy.Discreet(d.Rule) {
@@ -128,19 +158,24 @@ func (h *Hub) CheckRecipient(ctx context.Context, a Actor, address ident.Address
 	return refuse(d)
 }
 
-// mayWrite decides, without effect, whether a may write to an addressee. Facts
-// about the exchange are in the patient's partition, whoever writes.
-func (h *Hub) mayWrite(ctx context.Context, a Actor, to addressee) (d policy.Decision, err error) {
-	space := to.Part
+// mayWrite decides, without effect, whether a may write to an addressee, and
+// tells whether they know each other. Facts about the exchange are in the
+// patient's partition, whoever writes.
+func (h *Hub) mayWrite(ctx context.Context, a Actor, to addressee) (d policy.Decision, known bool, err error) {
+	part := to.Part
 	if a.Role == policy.Patient {
-		space = a.Part
+		part = a.Part
 	}
-	err = h.view(ctx, space, func(r store.Reader) error {
-		req, err := h.sendFacts(r, a, to)
-		d = policy.Decide(req)
+	err = h.view(ctx, part, func(r store.Reader) error {
+		d, known, err = h.decide(r, a, to)
 		return err
 	})
-	return d, err
+	return d, known, err
+}
+
+func (h *Hub) decide(r store.Reader, a Actor, to addressee) (d policy.Decision, known bool, err error) {
+	req, err := h.sendFacts(r, a, to)
+	return policy.Decide(req), req.Thread.Exists, err
 }
 
 // sendFacts gathers what policy needs to know of a mail from a to an addressee,
@@ -195,22 +230,6 @@ func answerThread(r store.Reader, h *Hub, part store.Part, contact ident.Address
 	// One who wrote, but asked for answers elsewhere, takes none.
 	t, ok, err := conversation.With(r, s, contact)
 	return policy.Thread{Exists: ok, Open: t.Open, Elsewhere: ok}, err
-}
-
-// room reports whether an addressee's mailbox is full. Only somebody who
-// already exchanges with that person learns that this is the reason.
-func (h *Hub) room(ctx context.Context, a Actor, to addressee) error {
-	return h.view(ctx, to.Part, func(r store.Reader) error {
-		err := h.hasRoom(r, 1)
-		if err == nil {
-			return nil
-		}
-		_, known, unread := conversation.With(r, h.scope(to.Part), a.Address)
-		if unread != nil {
-			return unread
-		}
-		return full(err, to, known)
-	})
 }
 
 // full makes the error for a mailbox that has no room what its sender may know:

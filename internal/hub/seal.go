@@ -84,12 +84,8 @@ func (s *sealedMail) keep(w store.Writer) {
 }
 
 // seal seals a mail to an addressee, and its documents if that is a patient.
-func (h *Hub) seal(ctx context.Context, p *parcel, to addressee) (*sealedMail, error) {
-	cert, err := h.certOf(ctx, to.Part)
-	if err != nil {
-		return nil, err
-	}
-	s, err := newSealedMail(to.Part, cert)
+func (h *Hub) seal(p *parcel, to addressee) (*sealedMail, error) {
+	s, err := newSealedMail(to.Part, to.Cert)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +93,7 @@ func (h *Hub) seal(ctx context.Context, p *parcel, to addressee) (*sealedMail, e
 	s.filing.Mark = h.mark(p, to.Part)
 	keys := make([]*keyring.Session, len(p.cuts)) // of the parts that are documents
 	if to.Patient {
-		if err := h.sealDocuments(p, cert, s, keys); err != nil {
+		if err := h.sealDocuments(p, to.Cert, s, keys); err != nil {
 			return nil, err
 		}
 	}

@@ -35,7 +35,7 @@ func (h *Hub) Why(ctx context.Context, operator string, from, to ident.Address) 
 	if err != nil {
 		return Explanation{}, err
 	}
-	d, err := h.mayWrite(ctx, a, addressee)
+	d, _, err := h.mayWrite(ctx, a, addressee)
 	if err != nil {
 		return Explanation{}, err
 	}

@@ -75,9 +75,20 @@ func MakeMatricule(base string) (Matricule, error) {
 	return m, err
 }
 
+// key computes the key of the first thirteen characters.
 func (m Matricule) key() int {
-	n, _ := strconv.ParseUint(strings.NewReplacer("2A", "19", "2B", "18").Replace(m.s[:5]+m.s[5:7])+m.s[7:13], 10, 64)
-	return 97 - int(n%97)
+	n := 0
+	for i := range 13 {
+		switch c := m.s[i]; c { // 2A counts as 19, 2B as 18
+		case 'A':
+			n = (n-1)*10 + 9
+		case 'B':
+			n = (n-1)*10 + 8
+		default:
+			n = n*10 + int(c-'0')
+		}
+	}
+	return 97 - n%97
 }
 
 // Canonical returns the fifteen characters. Call it only to write the
