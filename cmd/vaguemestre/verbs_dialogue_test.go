@@ -153,8 +153,8 @@ func somebody(ts *testscript.TestScript, who string) (address, password string) 
 }
 
 // dialogueVerb speaks what a file says. The port is a variable: SMTPS,
-// SUBMISSION, IMAPS, IMAP, or one of a hub with a name, such as SECOND_IMAPS. If WHO
-// is given, that person has logged in before the file begins.
+// SUBMISSION, IMAPS, IMAP, or that of a process that joined, such as
+// SECOND_IMAPS. If WHO is given, that person has logged in before the file begins.
 func dialogueVerb(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || len(args) > 3 {
 		ts.Fatalf("usage: dialogue PORT [WHO] FILE")
@@ -178,6 +178,7 @@ func dialogueVerb(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s:%d: %s\n%v\nso far:\n%s", args[len(args)-1], n+1, line, err, strings.Join(t.said, "\n"))
 		}
 	}
+	ts.Check(t.finish())
 }
 
 // A talk is a dialogue being spoken. Its lines, in which ${NAME} is a variable,
@@ -269,10 +270,8 @@ func (t *talk) client(text string) error {
 		_, err := io.WriteString(t, text+"\r\n")
 		return err
 	}
-	if t.asked && !t.done {
-		if err := t.imapDone(); err != nil {
-			return fmt.Errorf("the last command: %w", err)
-		}
+	if err := t.finish(); err != nil {
+		return err
 	}
 	t.said, t.asked, t.done = nil, true, false
 	if at := strings.LastIndexByte(text, '<'); at >= 0 && strings.HasSuffix(text, ".eml>") {
@@ -280,6 +279,19 @@ func (t *talk) client(text string) error {
 		text = fmt.Sprintf("%s{%d+}\r\n%s", text[:at], len(mail), mail)
 	}
 	return t.imapSend(text)
+}
+
+// finish reads to the end of the last IMAP command, which must be OK if the
+// dialogue does not say otherwise.
+func (t *talk) finish() error {
+	if !t.asked || t.done {
+		return nil
+	}
+	t.done = true
+	if err := t.imapDone(); err != nil {
+		return fmt.Errorf("the last command: %w", err)
+	}
+	return nil
 }
 
 func (t *talk) data(file string) error {

@@ -25,7 +25,7 @@ import (
 //	                         $LOUISE_PASSWORD its application password
 //	ports [NAME]             puts the ports into $SMTPS, $SUBMISSION, $IMAPS and $IMAP; those of
 //	                         a hub that joined into $NAME_SMTPS …
-//	database                 makes an empty schema in $VAGUEMESTRE_TEST_POSTGRES, and says where it and Redis are
+//	database                 makes an empty schema in PostgreSQL; the files postgres and redis say where
 //	join NAME                starts one more process on the same store, blobs and bus
 //	dialogue PORT [WHO] FILE speaks a protocol, line by line: see talk
 //	login PORT MECHANISM WHO logs in by a mechanism of SASL
@@ -122,8 +122,9 @@ func setPorts(ts *testscript.TestScript, prefix string, s *stage) {
 	}
 }
 
-// databaseVerb makes a schema that nobody else uses, and drops it in the end. Where it
-// is goes to the processes of the story by their environment.
+// databaseVerb makes a schema that nobody else uses, and drops it in the end.
+// Where it is, with its password, goes into a file; without, into $POSTGRES
+// and $SCHEMA.
 func databaseVerb(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 0 {
 		ts.Fatalf("usage: database")
@@ -139,6 +140,8 @@ func databaseVerb(ts *testscript.TestScript, neg bool, args []string) {
 		_, err := conn.Exec(ctx, "drop schema "+schema+" cascade")
 		ts.Check(errors.Join(err, conn.Close(ctx)))
 	})
+	ts.Setenv("POSTGRES", dsn)
+	ts.Setenv("SCHEMA", schema)
 	keep(ts, "postgres", []byte(dsn+" search_path="+schema))
 	keep(ts, "redis", []byte(os.Getenv("VAGUEMESTRE_TEST_REDIS")))
 }
