@@ -254,6 +254,42 @@ func (b *Book) apart(r store.Reader, st *state, first UID, had *block) ([]apart,
 	return list, err
 }
 
+// one returns the record of a single message, without looking at its
+// neighbours. ok is false if it is not there.
+func (b *Book) one(r store.Reader, st *state, u UID) (rec *record, ok bool, err error) {
+	k := cacheKey{b.part, st.id, blockOf(u)}
+	had := b.cache.get(k)
+	if had == nil {
+		had = &block{folded: new(folded)}
+	}
+	if st.apart > 0 {
+		key := uidKey(apartKind, st.id, u)
+		value, err := r.Get(key)
+		if err != nil {
+			return nil, false, err
+		}
+		if a := had.findApart(u); value != nil && a != nil && a.tag == tagOf(value) {
+			return &a.record, true, a.err
+		}
+		if value != nil {
+			rec, err := b.openApart(u, store.Pair{Key: key, Value: value})
+			return &rec, true, err
+		}
+	}
+	if had.shape != st.shape {
+		f, err := b.folded(r, st, k.first, had.folded)
+		if err != nil {
+			return nil, false, err
+		}
+		had = &block{shape: st.shape, folded: f, apart: had.apart}
+		b.cache.put(k, had)
+	}
+	if i, found := had.find(u); found {
+		return &had.records[i], true, nil
+	}
+	return nil, false, nil
+}
+
 // record returns the record of a message in the span of bl. ok is false if it
 // is not there.
 func (b *Book) record(r store.Reader, st *state, bl *block, u UID) (rec *record, ok bool, err error) {

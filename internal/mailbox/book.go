@@ -184,11 +184,7 @@ func (b *Book) Item(r store.Reader, folder FolderID, uid UID) (*Item, *keyring.S
 	if err != nil {
 		return nil, nil, "", err
 	}
-	bl, err := b.block(r, st, blockOf(uid))
-	if err != nil {
-		return nil, nil, "", err
-	}
-	rec, ok, err := b.record(r, st, bl, uid)
+	rec, ok, err := b.one(r, st, uid)
 	if err == nil && !ok {
 		err = fmt.Errorf("mailbox: message: %w", fault.NotFound)
 	}
