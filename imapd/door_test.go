@@ -26,9 +26,17 @@ func TestBehindTheDoorIsTheHub(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	escrow, err := secrets.Add("escrow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, _, err := keyring.NewRing().NewOwner("escrow", escrow[0])
+	if err != nil {
+		t.Fatal(err)
+	}
 	real, err := hub.New(hub.Config{
 		Store: memstore.New(), Blobs: memblob.New(), Bus: membus.New(),
-		Index: keyring.NewIndexKey(), Ring: keyring.NewRing(), Erasure: secrets,
+		Index: keyring.NewIndexKey(), Ring: keyring.NewRing(), Erasure: secrets, Escrow: reader,
 		Domain: "hub.test", PatientDomain: "patient.test", TestMode: true, Now: time.Now,
 	})
 	if err != nil {

@@ -580,3 +580,5 @@ func martinAddress(t *testing.T) ident.Address {
 	}
 	return a
 }
+
+func (b *fakeBox) Check(context.Context) error { return nil }

@@ -61,6 +61,10 @@ type Mailbox interface {
 	// changed; there is room for one, and it may be lost (bus.Bus).
 	Watch() (hints <-chan struct{}, cancel func())
 
+	// Check is fault.Unauthenticated once the login no longer holds: the
+	// password was revoked, or the space closed.
+	Check(ctx context.Context) error
+
 	// Close ends the session with the mailbox.
 	Close() error
 }

@@ -2,12 +2,14 @@ package imapd
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapserver"
 
+	"vaguemestre/internal/fault"
 	"vaguemestre/internal/mailbox"
 )
 
@@ -117,6 +119,13 @@ func (se *session) due() bool {
 
 func (se *session) refresh(ctx context.Context) error {
 	se.looked, se.stale = time.Now(), false
+	if err := se.box.Check(ctx); err != nil {
+		if errors.Is(err, fault.Unauthenticated) {
+			se.log.Info("imap session dropped")
+			se.w.Bye("This login is no longer valid")
+		}
+		return err
+	}
 	return se.view.f.refresh(ctx, se.box)
 }
 

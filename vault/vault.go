@@ -23,6 +23,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -184,7 +185,9 @@ func counted(b []byte) (uint64, bool) {
 // uuidLength is the length of NewID's identifiers.
 const uuidLength = 26
 
-// Documents opens the documents from number from on, in order of arrival.
+// Documents opens the documents from number from on, in order of arrival. One
+// that does not open yields fault.Corrupt with its number, and the others
+// follow.
 func Documents(r store.Reader, part store.Part, key keyring.Opener, from uint64) iter.Seq2[Document, error] {
 	return func(yield func(Document, error) bool) {
 		_, to := store.Prefix("doc/e/")
@@ -193,7 +196,7 @@ func Documents(r store.Reader, part store.Part, key keyring.Opener, from uint64)
 			if err == nil {
 				d, err = open(part, key, p)
 			}
-			if !yield(d, err) || err != nil {
+			if !yield(d, err) || err != nil && !errors.Is(err, fault.Corrupt) {
 				return
 			}
 		}
@@ -202,11 +205,11 @@ func Documents(r store.Reader, part store.Part, key keyring.Opener, from uint64)
 
 func open(part store.Part, key keyring.Opener, p store.Pair) (d Document, err error) {
 	v := p.Value
-	if len(v) < 2+uuidLength+1 || v[0] != version {
-		return d, fmt.Errorf("vault: document of an unknown version: %w", fault.Corrupt)
-	}
 	if _, err := fmt.Sscanf(p.Key, "doc/e/%x", &d.Seq); err != nil {
 		return d, fmt.Errorf("vault: document number: %w", fault.Corrupt)
+	}
+	if len(v) < 2+uuidLength+1 || v[0] != version {
+		return d, fmt.Errorf("vault: document of an unknown version: %w", fault.Corrupt)
 	}
 	d.Flags = Flags(v[1])
 	uuid, v := string(v[2:2+uuidLength]), v[2+uuidLength:]

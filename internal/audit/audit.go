@@ -14,7 +14,8 @@
 //	aud/head      how many entries, and the hash of the last, a fact
 //	aud/e/<seq>   one entry: trail key, nonce and sealed text
 //	aud/k/<id>    a trail key, sealed to the owner and to the escrow
-//	aud/signer    in the hub's partition: the key of the checkpoints, wrapped
+//	aud/signer      in the hub's partition: the key of the checkpoints, wrapped
+//	aud/checkpoint  there too: the number of the last one, a fact
 package audit
 
 import (
@@ -249,6 +250,18 @@ func Signer(r store.Reader) ([]byte, error) { return r.Get("aud/signer") }
 
 // KeepSigner writes the key that signs checkpoints, wrapped.
 func KeepSigner(w store.Writer, wrapped []byte) { w.Put("aud/signer", wrapped) }
+
+// KeepCheckpoint notes, in the hub's partition, the number of the last
+// checkpoint, so that a journal whose end was cut shows.
+func KeepCheckpoint(w store.Writer, s fact.Scope, number uint64) error {
+	return fact.Put(w, s, "aud/checkpoint", number)
+}
+
+// LastCheckpoint returns the number of the last checkpoint that was kept.
+func LastCheckpoint(r store.Reader, s fact.Scope) (uint64, error) {
+	n, _, err := fact.Get[uint64](r, s, "aud/checkpoint")
+	return n, err
+}
 
 // Erase removes the trail, when its legal time is over.
 func Erase(w store.Writer) error { return fact.Erase(w, "aud/") }

@@ -96,42 +96,42 @@ func (j *Journal) walk(f io.Reader, public ed25519.PublicKey, fn func(Checkpoint
 	}
 }
 
-// Append writes a checkpoint, durably.
-func (j *Journal) Append(k *keyring.AuditKey, now time.Time, heads map[store.Part]Mark, secrets uint64) error {
+// Append writes a checkpoint, durably, and returns its number.
+func (j *Journal) Append(k *keyring.AuditKey, now time.Time, heads map[store.Part]Mark, secrets uint64) (uint64, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	c := Checkpoint{Number: j.next, Time: now, Previous: j.last[:], Heads: heads, Secrets: secrets}
 	text, err := json.Marshal(c)
 	if err != nil {
-		return fmt.Errorf("audit: journal: %w", err)
+		return 0, fmt.Errorf("audit: journal: %w", err)
 	}
 	c.Signature = k.Sign(checkpointLabel, text)
 	line, err := json.Marshal(c)
 	if err != nil {
-		return fmt.Errorf("audit: journal: %w", err)
+		return 0, fmt.Errorf("audit: journal: %w", err)
 	}
 	line = append(line, '\n')
 	f, err := os.OpenFile(j.path, os.O_WRONLY, 0o600)
 	if err != nil {
-		return fmt.Errorf("audit: journal: %w", err)
+		return 0, fmt.Errorf("audit: journal: %w", err)
 	}
 	// At its place, so that what a failure left unfinished is written over.
 	_, err = f.WriteAt(line, j.end)
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("audit: journal: %w", err)
+		return 0, fmt.Errorf("audit: journal: %w", err)
 	}
 	j.last, j.end = sha256.Sum256(line), j.end+int64(len(line))
 	j.next++
-	return nil
+	return c.Number, nil
 }
 
 // Marks verifies the journal and returns, for each trail, what every
-// checkpoint saw of it, in order, and the newest generation of erasure secrets
-// that any saw.
-func Marks(path string, public ed25519.PublicKey) (marks map[store.Part][]Mark, secrets uint64, err error) {
+// checkpoint saw of it, in order; the number of the last checkpoint; and the
+// newest generation of erasure secrets that any saw.
+func Marks(path string, public ed25519.PublicKey) (marks map[store.Part][]Mark, last, secrets uint64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, 0, fmt.Errorf("audit: journal: %w", err)
+		return nil, 0, 0, fmt.Errorf("audit: journal: %w", err)
 	}
 	defer f.Close()
 	marks = map[store.Part][]Mark{}
@@ -142,5 +142,5 @@ func Marks(path string, public ed25519.PublicKey) (marks map[store.Part][]Mark, 
 			marks[part] = append(marks[part], m)
 		}
 	})
-	return marks, secrets, err
+	return marks, j.next - 1, secrets, err
 }

@@ -27,7 +27,7 @@ func newJournal(t *testing.T) (path string, k *keyring.AuditKey) {
 		t.Fatal(err)
 	}
 	for i, heads := range []map[store.Part]Mark{{"a": mark(1), "b": mark(2)}, {"a": mark(3)}, {"b": mark(4)}} {
-		if err := j.Append(k, noon.Add(time.Duration(i)*time.Minute), heads, uint64(i)); err != nil {
+		if _, err := j.Append(k, noon.Add(time.Duration(i)*time.Minute), heads, uint64(i)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -45,7 +45,7 @@ func readFile(t *testing.T, path string) string {
 
 func TestAJournalTellsWhatEachCheckpointSaw(t *testing.T) {
 	path, k := newJournal(t)
-	got, _, err := Marks(path, k.Public())
+	got, _, _, err := Marks(path, k.Public())
 	want := map[store.Part][]Mark{"a": {mark(1), mark(3)}, "b": {mark(2), mark(4)}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("Marks = %v, %v, want %v", got, err, want)
@@ -71,10 +71,10 @@ func TestAJournalGoesOnWhereItStopped(t *testing.T) {
 		if got := readFile(t, path); got != whole {
 			t.Errorf("with %d bytes left of a line the journal is not what it was", len(rest))
 		}
-		if err := j.Append(k, noon, map[store.Part]Mark{"a": mark(5)}, 9); err != nil {
+		if _, err := j.Append(k, noon, map[store.Part]Mark{"a": mark(5)}, 9); err != nil {
 			t.Fatal(err)
 		}
-		if got, _, err := Marks(path, k.Public()); err != nil || len(got["a"]) != 3 {
+		if got, _, _, err := Marks(path, k.Public()); err != nil || len(got["a"]) != 3 {
 			t.Errorf("after a fourth: %v, %v", got, err)
 		}
 	}
@@ -112,7 +112,7 @@ func TestAJournalThatWasChangedIsCorrupt(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := Marks(path, k.Public()); !errors.Is(err, fault.Corrupt) {
+		if _, _, _, err := Marks(path, k.Public()); !errors.Is(err, fault.Corrupt) {
 			t.Errorf("%s: Marks = %v, want Corrupt", name, err)
 		}
 		if _, err := OpenJournal(path, k.Public()); !errors.Is(err, fault.Corrupt) {
@@ -125,7 +125,7 @@ func TestAJournalThatWasChangedIsCorrupt(t *testing.T) {
 	if err := os.WriteFile(path, []byte(whole), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Marks(path, keyring.NewAuditKey().Public()); !errors.Is(err, fault.Corrupt) {
+	if _, _, _, err := Marks(path, keyring.NewAuditKey().Public()); !errors.Is(err, fault.Corrupt) {
 		t.Errorf("the journal of another hub: %v, want Corrupt", err)
 	}
 }
@@ -143,11 +143,11 @@ func TestALongLineIsReadInOneGo(t *testing.T) {
 		heads[store.Part(fmt.Sprintf("part%022d", i))] = mark(uint64(i))
 	}
 	for range 2 {
-		if err := j.Append(k, noon, heads, 1); err != nil {
+		if _, err := j.Append(k, noon, heads, 1); err != nil {
 			t.Fatal(err)
 		}
 	}
-	got, _, err := Marks(path, k.Public())
+	got, _, _, err := Marks(path, k.Public())
 	if err != nil || len(got) != len(heads) {
 		t.Fatalf("%d trails, %v", len(got), err)
 	}

@@ -27,15 +27,15 @@ func (h *Hub) answer(ctx context.Context, p *parcel, to []addressee) error {
 		return fmt.Errorf("hub: answer: %w", fault.TooLarge)
 	}
 	lines := make([]outbox.Line, len(to))
+	objects := make([][]vault.Object, len(to))
 	for i, a := range to {
 		if !a.Known || a.Patient {
 			continue // policy refuses it below, with its reason
 		}
-		line, err := h.line(ctx, p, a)
-		if err != nil {
+		var err error
+		if lines[i], objects[i], err = h.line(ctx, p, a); err != nil {
 			return err
 		}
-		lines[i] = line
 	}
 	if err := h.hint(ctx, p.Actor.Part); err != nil {
 		return err
@@ -58,6 +58,11 @@ func (h *Hub) answer(ctx context.Context, p *parcel, to []addressee) error {
 		return nil
 	})
 	if err != nil {
+		if r := (*Refusal)(nil); errors.As(err, &r) { // for certain: nothing was committed
+			for i, a := range to {
+				h.dropBlobs(a.Part, objects[i])
+			}
+		}
 		return err
 	}
 	if err := h.Carry(ctx, p.Actor.Part); err != nil {
@@ -82,10 +87,10 @@ type cargo struct {
 
 // line seals a mail for one addressee and puts its objects into place, so that
 // what is left to do needs no key.
-func (h *Hub) line(ctx context.Context, p *parcel, to addressee) (outbox.Line, error) {
+func (h *Hub) line(ctx context.Context, p *parcel, to addressee) (outbox.Line, []vault.Object, error) {
 	s, err := h.seal(p, to)
 	if err != nil {
-		return outbox.Line{}, err
+		return outbox.Line{}, nil, err
 	}
 	if s.filing.Mark == nil { // a line must be known again, even where its mail is not
 		m := h.Index.MAC("hub/line", vault.NewID())
@@ -107,10 +112,10 @@ func (h *Hub) line(ctx context.Context, p *parcel, to addressee) (outbox.Line, e
 		}
 	}
 	if err := h.putBlobs(ctx, to.Part, s.objects); err != nil {
-		return outbox.Line{}, err
+		return outbox.Line{}, nil, err
 	}
 	b, err := json.Marshal(c)
-	return outbox.Line{To: to.Part, Address: to.Address.Canonical(), Since: h.Now().UTC(), Filing: b}, err
+	return outbox.Line{To: to.Part, Address: to.Address.Canonical(), Since: h.Now().UTC(), Filing: b}, s.objects, err
 }
 
 // hint records that a partition may have lines, before it has.

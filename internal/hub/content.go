@@ -2,9 +2,12 @@ package hub
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"io"
 
+	"vaguemestre/internal/fault"
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault"
@@ -16,7 +19,7 @@ func (m *Mailbox) Content(ctx context.Context, f mailbox.FolderID, uid mailbox.U
 	if err := m.trace(ctx, f, uid); err != nil {
 		return nil, err
 	}
-	c := &content{m: m, ctx: ctx, cached: -1}
+	c := &content{m: m, ctx: ctx, folder: f, uid: uid, cached: -1}
 	err := m.view(ctx, func(r store.Reader) error {
 		var err error
 		if c.item, c.session, _, err = m.book.Item(r, f, uid); err != nil {
@@ -36,6 +39,8 @@ func (m *Mailbox) Content(ctx context.Context, f mailbox.FolderID, uid mailbox.U
 type content struct {
 	m        *Mailbox
 	ctx      context.Context // of the command that opened it, which it does not outlive
+	folder   mailbox.FolderID
+	uid      mailbox.UID
 	item     *mailbox.Item
 	session  *keyring.Session
 	skeleton []byte
@@ -59,11 +64,26 @@ func (c *content) open(i int, from int64) (io.ReadCloser, error) {
 			return err
 		})
 		if err != nil {
-			return nil, err
+			return nil, c.gone(err)
 		}
 		c.cached = i
 	}
 	return partFrom(c.part, from), nil
+}
+
+// gone tells a message that was expunged meanwhile from one that is damaged.
+func (c *content) gone(err error) error {
+	if !errors.Is(err, fault.Corrupt) {
+		return err
+	}
+	view := c.m.view(c.ctx, func(r store.Reader) error {
+		_, _, _, now := c.m.book.Item(r, c.folder, c.uid)
+		if errors.Is(now, fault.NotFound) {
+			err = now
+		}
+		return nil
+	})
+	return cmp.Or(view, err)
 }
 
 func partFrom(part []byte, from int64) io.ReadCloser {

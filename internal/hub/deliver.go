@@ -107,17 +107,23 @@ func (h *Hub) checkAuthor(p *parcel) error {
 	return nil
 }
 
-// fileAll files a mail with each addressee, one transaction each.
+// fileAll files a mail with each addressee, one transaction each. Where one of
+// them fails for now, the others are filed all the same: the retry will find
+// them done.
 func (h *Hub) fileAll(ctx context.Context, p *parcel, to []addressee) error {
 	var refused []failure
+	var passing error
 	for _, a := range to {
 		var r *Refusal
 		switch err := h.file(ctx, p, a); {
 		case errors.As(err, &r):
 			refused = append(refused, failure{a.Address, r})
-		case err != nil:
-			return err
+		case err != nil && passing == nil:
+			passing = err
 		}
+	}
+	if passing != nil {
+		return passing
 	}
 	if len(refused) == len(to) {
 		return refused[0].Refusal

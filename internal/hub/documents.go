@@ -133,7 +133,7 @@ func (h *Hub) judge(d document.Document, patients []document.Person, others bool
 
 // refuseMail writes the refusal of a whole mail into the sender's own trail.
 func (h *Hub) refuseMail(ctx context.Context, p *parcel, r *Refusal) error {
-	err := h.do(ctx, p.Actor.Part, func(t *tx) error {
+	err := h.commit(ctx, p.Actor.Part, func(t *tx) error {
 		t.note(decided(p.Actor.entry(policy.FileDocument, p.receipt.ID), policy.Decision{Rule: r.Rule}))
 		return nil
 	})

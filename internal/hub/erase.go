@@ -29,6 +29,9 @@ func (h *Hub) Erase(ctx context.Context, operator string, a ident.Address) error
 	if h.Sealed() {
 		return fmt.Errorf("hub: erase: %w", fault.Sealed)
 	}
+	if err := h.Carry(ctx, part); err != nil { // there will be nobody to tell
+		h.Log.Warn("answers of an erased patient are dropped", "err", err)
+	}
 	if err := h.Erasure.Destroy(part); err != nil {
 		return fmt.Errorf("hub: erase: %w", err)
 	}

@@ -96,7 +96,7 @@ const hubPart store.Part = "hub"
 
 // New returns a Hub. It starts nothing.
 func New(c Config) (*Hub, error) {
-	if c.Store == nil || c.Blobs == nil || c.Bus == nil || c.Index == nil || c.Domain == "" || c.PatientDomain == "" {
+	if c.Store == nil || c.Blobs == nil || c.Bus == nil || c.Index == nil || c.Escrow == nil || c.Domain == "" || c.PatientDomain == "" {
 		return nil, fmt.Errorf("hub: configuration is incomplete: %w", fault.Invalid)
 	}
 	if c.Now == nil {

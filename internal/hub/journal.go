@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 
 	"vaguemestre/internal/audit"
@@ -19,16 +21,28 @@ type journal struct {
 	mu    sync.Mutex
 	grown map[store.Part]bool
 
-	file   *audit.Journal
-	signer *keyring.AuditKey
+	writing sync.Mutex // guards what follows
+	file    *audit.Journal
+	signer  *keyring.AuditKey
 }
 
 func newJournal() *journal { return &journal{grown: map[store.Part]bool{}} }
 
-func (j *journal) grew(part store.Part) {
+func (j *journal) grew(parts ...store.Part) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.grown[part] = true
+	for _, p := range parts {
+		j.grown[p] = true
+	}
+}
+
+// take returns the trails that have grown, and forgets them.
+func (j *journal) take() []store.Part {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	parts := slices.Collect(maps.Keys(j.grown))
+	clear(j.grown)
+	return parts
 }
 
 // Checkpoint writes down, signed and outside the store, how far the trails have
@@ -38,11 +52,20 @@ func (h *Hub) Checkpoint(ctx context.Context) error {
 	if h.Journal == "" || h.Sealed() {
 		return nil
 	}
-	h.journal.mu.Lock()
-	defer h.journal.mu.Unlock()
-	if len(h.journal.grown) == 0 {
+	h.journal.writing.Lock()
+	defer h.journal.writing.Unlock()
+	parts := h.journal.take()
+	if len(parts) == 0 {
 		return nil
 	}
+	err := h.checkpoint(ctx, parts)
+	if err != nil {
+		h.journal.grew(parts...) // for the next time
+	}
+	return err
+}
+
+func (h *Hub) checkpoint(ctx context.Context, parts []store.Part) error {
 	if h.journal.file == nil {
 		signer, err := h.auditSigner(ctx)
 		if err != nil {
@@ -55,7 +78,7 @@ func (h *Hub) Checkpoint(ctx context.Context) error {
 		h.journal.signer, h.journal.file = signer, file
 	}
 	heads := map[store.Part]audit.Mark{}
-	for part := range h.journal.grown {
+	for _, part := range parts {
 		err := h.view(ctx, part, func(r store.Reader) (err error) {
 			heads[part], err = audit.Head(r, h.scope(part))
 			return err
@@ -64,11 +87,11 @@ func (h *Hub) Checkpoint(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := h.journal.file.Append(h.journal.signer, h.Now().UTC(), heads, h.Erasure.Generation()); err != nil {
+	number, err := h.journal.file.Append(h.journal.signer, h.Now().UTC(), heads, h.Erasure.Generation())
+	if err != nil {
 		return err
 	}
-	clear(h.journal.grown)
-	return nil
+	return h.commit(ctx, hubPart, func(t *tx) error { return audit.KeepCheckpoint(t, t.Scope, number) })
 }
 
 // auditSigner returns the key that signs checkpoints, making it at need.
@@ -120,9 +143,25 @@ func (h *Hub) marks(ctx context.Context) (map[store.Part][]audit.Mark, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hub: journal: %v: %w", err, fault.Corrupt)
 	}
-	marks, secrets, err := audit.Marks(h.Journal, signer.Public())
+	seen, err := h.lastCheckpoint(ctx)
+	if err != nil {
+		return nil, err
+	}
+	marks, last, secrets, err := audit.Marks(h.Journal, signer.Public())
+	if err == nil && last < seen {
+		err = fmt.Errorf("hub: the journal ends at checkpoint %d, and there were %d: %w", last, seen, fault.Corrupt)
+	}
 	if err == nil && secrets > h.Erasure.Generation() {
 		err = fmt.Errorf("hub: %w", ErrOldSecrets)
 	}
 	return marks, err
+}
+
+// lastCheckpoint returns the number of the last checkpoint that was written.
+func (h *Hub) lastCheckpoint(ctx context.Context) (n uint64, err error) {
+	err = h.view(ctx, hubPart, func(r store.Reader) error {
+		n, err = audit.LastCheckpoint(r, h.scope(hubPart))
+		return err
+	})
+	return n, err
 }

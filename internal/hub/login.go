@@ -93,7 +93,7 @@ func (h *Hub) LoginProved(ctx context.Context, at Attempt, passwordID string) (A
 		return Actor{}, err
 	}
 	var a Actor
-	err = h.do(ctx, part, func(t *tx) error {
+	err = h.commit(ctx, part, func(t *tx) error {
 		device, err := account.Device(t, t.Scope, passwordID)
 		if err != nil {
 			return err
@@ -103,7 +103,7 @@ func (h *Hub) LoginProved(ctx context.Context, at Attempt, passwordID string) (A
 			return errors.Join(err, fault.NotFound)
 		}
 		a = actorOf(addr, part, bal)
-		a.Device, a.Session = device, vault.NewID()[:12]
+		a.Device, a.Password, a.Session = device, passwordID, vault.NewID()[:12]
 		req := policy.Request{Act: policy.Login, Actor: a.policy(), Now: t.now}
 		if bal.Kind == directory.OfPatient {
 			sp, _, err := patient.Load(t, t.Scope)
@@ -142,7 +142,7 @@ func (a Actor) policy() policy.Actor {
 // returns the error of the attempt.
 func (h *Hub) LoginFailed(ctx context.Context, at Attempt) error {
 	throttled := h.throttleLogin(at, 1)
-	err := h.do(ctx, hubPart, func(t *tx) error {
+	err := h.commit(ctx, hubPart, func(t *tx) error {
 		who := h.Index.MAC("hub/login-failed", strings.ToLower(at.Login))
 		t.note(audit.Entry{Actor: at.Remote.String(), Act: policy.Login.String(),
 			Object: fmt.Sprintf("%s %x", at.Protocol, who[:8]), Refused: true})

@@ -257,3 +257,32 @@ func TestAFailedLoginShowsNothingThatWasTyped(t *testing.T) {
 		t.Errorf("tries of one login are not told from those of another: %+v", seen)
 	}
 }
+
+func TestASessionEndsWithWhatItStandsOn(t *testing.T) {
+	for name, end := range map[string]func(*house) error{
+		"the password is revoked": func(h *house) error { return h.RevokePassword(t.Context(), "operator", addr(alice), "poste") },
+		"the space is closed": func(h *house) error {
+			_, err := h.Life(t.Context(), "operator", addr(alice), patient.Close)
+			return err
+		},
+		"the patient is erased": func(h *house) error { return h.Erase(t.Context(), "operator", addr(alice)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			m, err := h.OpenMailbox(t.Context(), h.login(alice))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer m.Close()
+			if err := m.Check(t.Context()); err != nil {
+				t.Fatalf("before: %v", err)
+			}
+			if err := end(h); err != nil {
+				t.Fatal(err)
+			}
+			if err := m.Check(t.Context()); !errors.Is(err, fault.Unauthenticated) {
+				t.Errorf("Check = %v, want Unauthenticated", err)
+			}
+		})
+	}
+}

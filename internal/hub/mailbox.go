@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync"
 
+	"vaguemestre/internal/account"
+	"vaguemestre/internal/fault"
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
@@ -87,20 +89,9 @@ type Mailbox struct {
 // sealed opens none: fault.Sealed.
 func (h *Hub) OpenMailbox(ctx context.Context, a Actor) (*Mailbox, error) {
 	var d policy.Decision
-	err := h.view(ctx, a.Part, func(r store.Reader) error {
-		req := policy.Request{Act: policy.UseMailbox, Actor: a.policy(), Now: h.Now(),
-			Mailbox: policy.Mailbox{Role: a.Role, Owner: string(a.Part), Establishment: a.Establishment}}
-		if a.Role == policy.Patient {
-			sp, _, err := patient.Load(r, h.scope(a.Part))
-			if err != nil {
-				return err
-			}
-			req.Space = policy.Space{Owner: string(a.Part), State: sp.State}
-		}
-		if d = policy.Decide(req); !d.Allow {
-			return refuse(d)
-		}
-		return nil
+	err := h.view(ctx, a.Part, func(r store.Reader) (err error) {
+		d, err = h.mayUse(r, a)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -110,6 +101,41 @@ func (h *Hub) OpenMailbox(ctx context.Context, a Actor) (*Mailbox, error) {
 		return nil, err
 	}
 	return &Mailbox{h: h, actor: a, rule: d.Rule, book: b, traced: map[mailbox.FolderID]bool{}, shelves: map[mailbox.FolderID]bool{}}, nil
+}
+
+// mayUse decides whether an actor may use the mailbox that it logged in to.
+func (h *Hub) mayUse(r store.Reader, a Actor) (policy.Decision, error) {
+	req := policy.Request{Act: policy.UseMailbox, Actor: a.policy(), Now: h.Now(),
+		Mailbox: policy.Mailbox{Role: a.Role, Owner: string(a.Part), Establishment: a.Establishment}}
+	if a.Role == policy.Patient {
+		sp, _, err := patient.Load(r, h.scope(a.Part))
+		if err != nil {
+			return policy.Decision{}, err
+		}
+		req.Space = policy.Space{Owner: string(a.Part), State: sp.State}
+	}
+	d := policy.Decide(req)
+	if !d.Allow {
+		return d, refuse(d)
+	}
+	return d, nil
+}
+
+// Check reports whether the login still holds: fault.Unauthenticated once its
+// password is revoked, or the space is closed or gone. The edge asks when the
+// mailbox was changed elsewhere, and now and then.
+func (m *Mailbox) Check(ctx context.Context) error {
+	err := m.view(ctx, func(r store.Reader) error {
+		if _, err := account.Device(r, m.h.scope(m.actor.Part), m.actor.Password); err != nil {
+			return err
+		}
+		_, err := m.h.mayUse(r, m.actor)
+		return err
+	})
+	if k := fault.Of(err); k == fault.NotFound || k == fault.Denied {
+		return fmt.Errorf("hub: session: %w", fault.Unauthenticated)
+	}
+	return err
 }
 
 // Close ends the session with the mailbox.

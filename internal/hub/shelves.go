@@ -3,12 +3,14 @@ package hub
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"vaguemestre/internal/cda"
 	"vaguemestre/internal/document"
+	"vaguemestre/internal/fault"
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/message"
 	"vaguemestre/internal/store"
@@ -52,6 +54,10 @@ func (m *Mailbox) shelveSome(ctx context.Context) (more bool, err error) {
 			return err
 		}
 		for d, err := range vault.Documents(r, part, m.book.key, from) {
+			if errors.Is(err, fault.Corrupt) { // verify finds it; it hides no other
+				m.h.Log.Error("document does not open", "err", err)
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -70,7 +76,12 @@ func (m *Mailbox) shelveSome(ctx context.Context) (more bool, err error) {
 		if d.Flags&(vault.HiddenFromPatient|vault.Deleted) != 0 {
 			continue
 		}
-		if views[i], err = m.viewOf(ctx, d); err != nil {
+		views[i], err = m.viewOf(ctx, d)
+		if errors.Is(err, fault.Corrupt) {
+			m.h.Log.Error("document does not open", "err", err)
+			continue
+		}
+		if err != nil {
 			return false, err
 		}
 		if err := m.h.putBlobs(ctx, part, views[i].objects); err != nil {

@@ -60,10 +60,7 @@ func (h *Hub) trailKey(r store.Reader, part store.Part, now time.Time) (*trailKe
 	case !errors.Is(err, fault.NotFound):
 		return nil, err
 	}
-	if h.Escrow != nil {
-		readers = append(readers, h.Escrow)
-	}
-	made, err := audit.NewKey(readers...)
+	made, err := audit.NewKey(append(readers, h.Escrow)...)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ type Actor struct {
 	Profession    policy.Profession
 	Establishment string // opaque; equal for two who belong together
 	Device        string // name of the application password used
+	Password      string // its ID
 	Session       string // opaque; names this login in the trail
 
 	Allowance directory.Allowance // of refused recipients, where an operator has raised it
