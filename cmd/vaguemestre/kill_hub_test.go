@@ -67,10 +67,9 @@ type victim struct {
 	data    string
 	people  map[string]person // by address, with passwords
 
-	cmd   *exec.Cmd
-	log   *os.File
-	ended chan error
-	at    client // of the process that runs
+	cmd *exec.Cmd
+	log *os.File
+	at  client // of the process that runs
 }
 
 // newVictim makes a hub with those people in a folder. It is not started.
