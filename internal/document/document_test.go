@@ -242,6 +242,7 @@ func TestRenditions(t *testing.T) {
 		{"two and two, told by their names", []any{"a.xml", level3, "b.xml", imaging,
 			"20260309_CR_d_imagerie_medicale_P_T_1.pdf", pdfBytes, "20260309_CR_d_examens_biologiques_P_T_1.pdf", pdfBytes + "2"}, "0+3 1+2"},
 		{"a PDF of another day and another type is a document", []any{"a.xml", level3, "20240101_Prescription_de_soins_P_T_1.pdf", pdfBytes}, "0 1"},
+		{"and so is one of the same day and another type", []any{"a.xml", level3, "20260309_Prescription_de_soins_P_T_1.pdf", pdfBytes}, "0 1"},
 		{"two PDFs beside one CDA, told by nothing, are documents", []any{"a.xml", level3, "x.pdf", pdfBytes, "y.pdf", pdfBytes + "2"}, "0 1 2"},
 		{"one PDF beside two CDAs, told by nothing, is a document", []any{"a.xml", level3, "b.xml", imaging, "x.pdf", pdfBytes}, "0 1 2"},
 		{"a picture is never a rendition", []any{"a.xml", level3, "x.jpg", jpgBytes}, "0 1"},

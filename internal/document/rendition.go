@@ -82,22 +82,23 @@ func (d *Document) isWithin(c *Document) bool {
 
 // agreement compares what the name of a PDF tells with a CDA: 2 for date and
 // type, 1 for one of them, 0 where the name tells nothing, -1 where it tells
-// of another document.
+// of another type: a prescription of the same day is no rendition of a report.
 func (d *Document) agreement(c *Document) int {
 	n := parseName(d.Title)
 	if n.date.IsZero() {
 		return 0
+	}
+	named := fold(n.label) == fold(c.Title)
+	if n.kind.Code != "" && n.kind.Code != c.Type.Code && !named {
+		return -1
 	}
 	points := 0
 	day := n.date.Format("20060102")
 	if day == c.ServiceStart.Format("20060102") || day == c.ServiceStop.Format("20060102") || day == c.Created.Format("20060102") {
 		points++
 	}
-	if n.kind.Code != "" && n.kind.Code == c.Type.Code || fold(n.label) == fold(c.Title) {
+	if n.kind.Code != "" || named {
 		points++
-	}
-	if points == 0 && n.kind.Code != "" {
-		return -1
 	}
 	return points // 0 for another day, and no type to tell it apart
 }
