@@ -16,9 +16,7 @@ import (
 type lane struct {
 	turn  chan struct{} // capacity 1: held while fn runs
 	users int           // guarded by lanes.mu
-
-	mu    sync.Mutex
-	ahead []*change // handed over, not yet known to be durable, oldest first
+	ahead []*change     // handed over, oldest first; of whoever has the turn
 }
 
 // lanes holds the lanes in use.
@@ -59,31 +57,25 @@ func (l *lane) take(ctx context.Context) error {
 
 func (l *lane) release() { <-l.turn }
 
-// waiting returns the changes that a snapshot taken now may lack. The slice
-// does not change afterwards.
+// waiting returns the changes that a snapshot taken from now on may lack: a
+// chain, each built on the one before it. It forgets those whose fate is known.
+// What is before a durable change is durable too; what is built on a failed one
+// fails too. The slice does not change afterwards.
 func (l *lane) waiting() []*change {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	for i, c := range slices.Backward(l.ahead) {
+		if c.settled() && c.err == nil {
+			l.ahead = l.ahead[i+1:]
+			break
+		}
+	}
+	for i, c := range l.ahead {
+		if c.settled() && c.err != nil {
+			l.ahead = l.ahead[:i]
+			break
+		}
+	}
 	return l.ahead
 }
 
-// follow appends a change that was handed over, unless its fate is known.
-func (l *lane) follow(c *change) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !c.settled() {
-		l.ahead = append(slices.Clone(l.ahead), c)
-	}
-}
-
-// pass forgets a change that is settled. If it failed, so will all that were
-// built on it, and nobody should build on them any more.
-func (l *lane) pass(c *change) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if c.err != nil {
-		l.ahead = nil
-		return
-	}
-	l.ahead = slices.DeleteFunc(slices.Clone(l.ahead), func(o *change) bool { return o == c })
-}
+// follow appends a change that was handed over.
+func (l *lane) follow(c *change) { l.ahead = append(slices.Clone(l.ahead), c) }

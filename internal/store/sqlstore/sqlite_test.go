@@ -244,7 +244,6 @@ func TestWhatAnUpdateSawIsDurableWhenItAnswers(t *testing.T) {
 	default:
 	}
 	ghost.settle(fault.Unavailable)
-	l.pass(ghost)
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
@@ -266,7 +265,6 @@ func TestAChangeOnTopOfALostOneIsRunAgain(t *testing.T) {
 	mustUpdate(t, s, "p", func(w store.Writer) error {
 		if runs++; runs == 2 {
 			ghost.settle(fault.Unavailable)
-			l.pass(ghost)
 		}
 		v, err := w.Get("n")
 		w.Put("n", append([]byte("+"), v...))

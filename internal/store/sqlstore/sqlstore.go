@@ -182,9 +182,7 @@ func (s *Store) try(ctx context.Context, part store.Part, fn func(store.Writer) 
 	own, last, err := s.run(ctx, l, part, fn)
 	switch {
 	case own != nil:
-		err = own.wait()
-		l.pass(own)
-		return err
+		return own.wait()
 	case last != nil && last.wait() != nil:
 		return errRace // what fn saw never came to be
 	}

@@ -46,6 +46,19 @@ var racing = []sentence{
 		})
 		b.want("p", "n", strconv.Itoa(goroutines*rounds))
 	}},
+	{"racing updates of different keys of one partition lose nothing", func(b *bench) {
+		const goroutines, rounds, keys = 32, 48, 8
+		each(goroutines, func(g int) {
+			for i := range rounds {
+				if err := b.s.Update(b.ctx, "p", increment(strconv.Itoa((g+i)%keys))); err != nil {
+					b.Errorf("Update() = %v", err)
+				}
+			}
+		})
+		for i := range keys {
+			b.want("p", strconv.Itoa(i), strconv.Itoa(goroutines*rounds/keys))
+		}
+	}},
 	{"racing creations of one partition lose nothing", func(b *bench) {
 		for round := range 20 {
 			each(4, func(int) {
