@@ -16,11 +16,11 @@ func TestWhatIsAheadInALaneIsAChain(t *testing.T) {
 		want []int    // those that are still ahead
 	}{
 		{"nothing is known", [4]error{}, []int{0, 1, 2, 3}},
-		{"the oldest is durable", [4]error{durable}, []int{1, 2, 3}},
-		{"two are durable", [4]error{durable, durable}, []int{2, 3}},
-		{"all are durable", [4]error{durable, durable, durable, durable}, nil},
+		{"the oldest is durable", [4]error{errDurable}, []int{1, 2, 3}},
+		{"two are durable", [4]error{errDurable, errDurable}, []int{2, 3}},
+		{"all are durable", [4]error{errDurable, errDurable, errDurable, errDurable}, nil},
 		{"one has failed: what is built on it will fail, known or not", [4]error{nil, failed}, []int{0}},
-		{"one is durable, the next has failed", [4]error{durable, failed, failed}, nil},
+		{"one is durable, the next has failed", [4]error{errDurable, failed, failed}, nil},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			var l lane
@@ -32,7 +32,7 @@ func TestWhatIsAheadInALaneIsAChain(t *testing.T) {
 			for i, err := range x.fate {
 				switch err {
 				case nil:
-				case durable:
+				case errDurable:
 					all[i].settle(nil)
 				default:
 					all[i].settle(err)
@@ -49,4 +49,4 @@ func TestWhatIsAheadInALaneIsAChain(t *testing.T) {
 	}
 }
 
-var durable = errors.New("durable")
+var errDurable = errors.New("durable")
