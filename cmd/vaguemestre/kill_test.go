@@ -96,6 +96,26 @@ func newKilledHub(t *testing.T, folder string) *victim {
 	return newVictim(t, filepath.Join(folder, "hub"), people)
 }
 
+// evidence returns a folder that stays where the test fails: what was lost has
+// left its trail in there.
+func evidence(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "vaguemestre-killed-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the hub is kept in %s", folder)
+			return
+		}
+		if err := os.RemoveAll(folder); err != nil {
+			t.Error(err)
+		}
+	})
+	return folder
+}
+
 // openExchanges lets every physician write to every patient, who may answer
 // from then on.
 func openExchanges(t *testing.T, v *victim, l *ledger) {
@@ -124,7 +144,7 @@ func TestKilledAtAnyMomentAHubLosesNothing(t *testing.T) {
 	}
 	t.Parallel()
 	n := kills(t)
-	v := newKilledHub(t, t.TempDir())
+	v := newKilledHub(t, evidence(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	c := newCrowd(ctx, v)
