@@ -137,7 +137,11 @@ func (s *stage) found(args []string) error {
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
-	return freePorts(filepath.Join(s.folder, "hub"))
+	data := "hub"
+	if i := slices.Index(args, "--data"); i >= 0 && i+1 < len(args) {
+		data = args[i+1]
+	}
+	return freePorts(filepath.Join(s.folder, data))
 }
 
 // freePorts lets a configuration take whatever ports are free.
