@@ -181,16 +181,8 @@ func TestKilledAtAnyMomentAHubLosesNothing(t *testing.T) {
 	v.verify(t, "audit", "verify")
 	v.stop(t)
 
-	for _, w := range c.ledger.wrong {
-		t.Error(w)
-	}
-	for _, line := range v.alarms(t) {
-		t.Errorf("the log asks for a person: %s", line)
-	}
 	count := c.ledger.count()
-	if count.later > 0 {
-		t.Errorf("%d times a client was asked to try again later, of a hub that had room", count.later)
-	}
+	c.blame(t, v)
 	if r.Messages < seen.messages || r.Entries < count.filings {
 		t.Errorf("%d messages and %d entries of the trail were verified, of %d and %d at least", r.Messages, r.Entries, seen.messages, count.filings)
 	}
@@ -201,6 +193,20 @@ func TestKilledAtAnyMomentAHubLosesNothing(t *testing.T) {
 	t.Logf("kills %d, acknowledged %d mails to %d mailboxes and %d acts by IMAP, retried %d, given up %d", n, count.acknowledged, count.filings, c.acts(), count.retried, count.doubtful)
 	t.Logf("lost %d, duplicates %d, damaged %d; read back %d messages and %d documents; %d orphans swept", seen.lost, seen.twice, seen.damaged, seen.messages, seen.documents, orphans)
 	t.Logf("recovery, from start to ready: half within %v, all within %v", recoveries[len(recoveries)/2].Round(time.Millisecond), recoveries[len(recoveries)-1].Round(time.Millisecond))
+}
+
+// blame fails the test for what clients and the log complain of.
+func (c *crowd) blame(t *testing.T, v *victim) {
+	t.Helper()
+	for _, w := range c.ledger.wrong {
+		t.Error(w)
+	}
+	for _, line := range v.alarms(t) {
+		t.Errorf("the log asks for a person: %s", line)
+	}
+	if n := c.ledger.count().later; n > 0 {
+		t.Errorf("%d times a client was asked to try again later, of a hub that had room", n)
+	}
 }
 
 // sweepOrphans lets the hub believe that its blobs are old, and sweeps those
