@@ -53,7 +53,7 @@ bench: ## benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 crash: ## kill the hub 300 times under load, and look for what is missing
-	VAGUEMESTRE_KILLS=300 $(GO) test -count=1 -timeout 60m -run TestKill ./cmd/vaguemestre
+	VAGUEMESTRE_KILLS=300 $(GO) test -count=1 -v -timeout 60m -run TestKilled ./cmd/vaguemestre
 
 golden: ## rewrite the golden files, then show what changed
 	$(GO) test ./... -update || true

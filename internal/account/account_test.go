@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault/keyring"
@@ -20,14 +19,14 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func newAccount(t *testing.T) record {
 	r := newRecord(t)
-	if err := r.update(func(w store.Writer) error { return Create(w, r.Scope) }); err != nil {
+	if err := r.Update(func(w store.Writer) error { return Create(w, r.Scope) }); err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
 func (r record) add(device string) (secret string, err error) {
-	err = r.update(func(w store.Writer) error {
+	err = r.Update(func(w store.Writer) error {
 		secret, err = AddPassword(w, r.Scope, device, noon)
 		return err
 	})
@@ -44,7 +43,7 @@ func (r record) mustAdd(device string) string {
 }
 
 func (r record) load() (s Secrets) {
-	r.view(func(rd store.Reader) (err error) {
+	r.View(func(rd store.Reader) (err error) {
 		s, err = Load(rd, r.Scope)
 		return err
 	})
@@ -52,7 +51,7 @@ func (r record) load() (s Secrets) {
 }
 
 func (r record) passwords() (list []Password) {
-	r.view(func(rd store.Reader) (err error) {
+	r.View(func(rd store.Reader) (err error) {
 		list, err = Passwords(rd, r.Scope)
 		return err
 	})
@@ -74,7 +73,7 @@ func TestEachPasswordOpensAndNamesItsDevice(t *testing.T) {
 		if !ok {
 			t.Fatalf("the password of %s does not match", device)
 		}
-		r.view(func(rd store.Reader) error {
+		r.View(func(rd store.Reader) error {
 			if got, err := Device(rd, r.Scope, id); got != device || err != nil {
 				t.Errorf("Device = %q, %v, want %q", got, err, device)
 			}
@@ -92,7 +91,7 @@ func TestNothingKeptOfAPasswordLetsAnybodyIn(t *testing.T) {
 	r := newAccount(t)
 	secret := r.mustAdd("Téléphone de Zéphyrine")
 	s := r.load()
-	for _, p := range r.rows() {
+	for _, p := range r.Rows() {
 		for _, word := range []string{secret, strings.ReplaceAll(secret, "-", ""), "phyrine", string(s.Salt), string(s.Keys[0].StoredKey)} {
 			if bytes.Contains(p.Value, []byte(word)) || strings.Contains(p.Key, word) {
 				t.Errorf("%s shows a password, a key or a name", p.Key)
@@ -166,10 +165,10 @@ func TestARevokedPasswordIsGone(t *testing.T) {
 	kept, byName, byID := r.mustAdd("gardé"), r.mustAdd("perdu"), r.mustAdd("volé")
 	id, _ := r.load().Match(byID)
 	for _, device := range []string{"perdu", id} {
-		if err := r.update(func(w store.Writer) error { return Revoke(w, r.Scope, device) }); err != nil {
+		if err := r.Update(func(w store.Writer) error { return Revoke(w, r.Scope, device) }); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.update(func(w store.Writer) error { return Revoke(w, r.Scope, device) }); !errors.Is(err, fault.NotFound) {
+		if err := r.Update(func(w store.Writer) error { return Revoke(w, r.Scope, device) }); !errors.Is(err, fault.NotFound) {
 			t.Errorf("revoking it twice gives %v, want NotFound", err)
 		}
 	}
@@ -182,7 +181,7 @@ func TestARevokedPasswordIsGone(t *testing.T) {
 	if _, ok := s.Match(kept); !ok {
 		t.Error("the password of another device is gone as well")
 	}
-	r.view(func(rd store.Reader) error {
+	r.View(func(rd store.Reader) error {
 		if _, err := Device(rd, r.Scope, id); !errors.Is(err, fault.NotFound) {
 			t.Errorf("Device of a revoked one = %v, want NotFound", err)
 		}
@@ -233,7 +232,7 @@ func TestAPartitionWithoutAccountLetsNobodyIn(t *testing.T) {
 	if s := r.load(); s.Salt != nil || s.Keys != nil {
 		t.Errorf("Load = %v, want nothing", s)
 	}
-	if len(r.rows()) != 0 {
+	if len(r.Rows()) != 0 {
 		t.Error("something was written")
 	}
 }
@@ -241,18 +240,19 @@ func TestAPartitionWithoutAccountLetsNobodyIn(t *testing.T) {
 func TestAPasswordMovedToAnotherAccountDoesNotOpen(t *testing.T) {
 	r := newAccount(t)
 	r.mustAdd("poste")
-	for _, p := range r.rows() {
+	for _, p := range r.Rows() {
 		if !strings.HasPrefix(p.Key, "acc/p/") {
 			continue
 		}
-		other := record{fact.Scope{Key: r.Key, Part: "part2"}, t, r.memory}
-		if err := other.update(func(w store.Writer) error {
+		other := r
+		other.Part = "part2"
+		if err := other.Update(func(w store.Writer) error {
 			w.Put(p.Key, p.Value)
 			return Create(w, other.Scope)
 		}); err != nil {
 			t.Fatal(err)
 		}
-		err := r.memory.View(t.Context(), other.Part, func(rd store.Reader) error {
+		err := r.Memory.View(t.Context(), other.Part, func(rd store.Reader) error {
 			_, err := Load(rd, other.Scope)
 			return err
 		})
@@ -265,10 +265,10 @@ func TestAPasswordMovedToAnotherAccountDoesNotOpen(t *testing.T) {
 func TestEraseLeavesNothing(t *testing.T) {
 	r := newAccount(t)
 	r.mustAdd("poste")
-	if err := r.update(Erase); err != nil {
+	if err := r.Update(Erase); err != nil {
 		t.Fatal(err)
 	}
-	if rows := r.rows(); len(rows) != 0 {
+	if rows := r.Rows(); len(rows) != 0 {
 		t.Errorf("left are %v", rows)
 	}
 }

@@ -32,20 +32,20 @@ var (
 
 func (r record) continues(opener, contact ident.Address, at time.Time) {
 	r.t.Helper()
-	if err := r.update(func(w store.Writer) error { return Continue(w, r.Scope, opener, contact, at) }); err != nil {
+	if err := r.Update(func(w store.Writer) error { return Continue(w, r.Scope, opener, contact, at) }); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
 func (r record) ends(opener ident.Address, at time.Time) {
 	r.t.Helper()
-	if err := r.update(func(w store.Writer) error { return End(w, r.Scope, opener, at) }); err != nil {
+	if err := r.Update(func(w store.Writer) error { return End(w, r.Scope, opener, at) }); err != nil {
 		r.t.Fatal(err)
 	}
 }
 
 func (r record) with(opener ident.Address) (th Thread, ok bool) {
-	r.view(func(rd store.Reader) (err error) {
+	r.View(func(rd store.Reader) (err error) {
 		th, ok, err = With(rd, r.Scope, opener)
 		return err
 	})
@@ -54,7 +54,7 @@ func (r record) with(opener ident.Address) (th Thread, ok bool) {
 
 // reaching lists the openers of the exchanges that have a contact.
 func (r record) reaching(contact ident.Address) (openers []string) {
-	r.view(func(rd store.Reader) error {
+	r.View(func(rd store.Reader) error {
 		list, err := Reaching(rd, r.Scope, contact)
 		for _, th := range list {
 			openers = append(openers, th.Opener)
@@ -96,7 +96,7 @@ func TestAnExchangeIsOpenedContinuedEndedAndOpenedAgain(t *testing.T) {
 func TestToEndWhatNeverWasWritesNothing(t *testing.T) {
 	r := newRecord(t)
 	r.ends(thomas, noon)
-	if rows := r.rows(); len(rows) != 0 {
+	if rows := r.Rows(); len(rows) != 0 {
 		t.Errorf("there is %v", rows)
 	}
 }
@@ -145,7 +145,7 @@ func TestContactsAreBoundedAndTheOldestIsForgotten(t *testing.T) {
 			t.Errorf("contact %d leads to %d exchanges", i, got)
 		}
 	}
-	if n := len(r.rows()); n != maxContacts+1 {
+	if n := len(r.Rows()); n != maxContacts+1 {
 		t.Errorf("%d keys, want %d: forgotten contacts leave some behind", n, maxContacts+1)
 	}
 	// One that was forgotten can be named again.
@@ -158,7 +158,7 @@ func TestContactsAreBoundedAndTheOldestIsForgotten(t *testing.T) {
 func TestNobodyIsNamedOnDisk(t *testing.T) {
 	r := newRecord(t)
 	r.continues(thomas, cardio, noon)
-	for _, p := range r.rows() {
+	for _, p := range r.Rows() {
 		for _, word := range []string{"thomas", "cardio", "medecin", "hopital"} {
 			if strings.Contains(p.Key, word) || bytes.Contains(p.Value, []byte(word)) {
 				t.Errorf("%q shows %q", p.Key, word)
@@ -169,8 +169,8 @@ func TestNobodyIsNamedOnDisk(t *testing.T) {
 	other.Key = r.Key
 	other.Part = "part2"
 	other.continues(thomas, cardio, noon)
-	for _, a := range r.rows() {
-		for _, b := range other.rows() {
+	for _, a := range r.Rows() {
+		for _, b := range other.Rows() {
 			if a.Key == b.Key {
 				t.Errorf("two patients of one professional share the key %s: they can be linked", a.Key)
 			}
@@ -181,7 +181,7 @@ func TestNobodyIsNamedOnDisk(t *testing.T) {
 func TestAnExchangeMovedElsewhereDoesNotOpen(t *testing.T) {
 	r := newRecord(t)
 	r.continues(thomas, thomas, noon)
-	err := r.update(func(w store.Writer) error {
+	err := r.Update(func(w store.Writer) error {
 		v, err := w.Get("thr/s/" + mac(r.Scope, thomas))
 		if err != nil {
 			return err
@@ -198,10 +198,10 @@ func TestAnExchangeMovedElsewhereDoesNotOpen(t *testing.T) {
 func TestEraseLeavesNothing(t *testing.T) {
 	r := newRecord(t)
 	r.continues(thomas, cardio, noon)
-	if err := r.update(Erase); err != nil {
+	if err := r.Update(Erase); err != nil {
 		t.Fatal(err)
 	}
-	if rows := r.rows(); len(rows) != 0 {
+	if rows := r.Rows(); len(rows) != 0 {
 		t.Errorf("left are %v", rows)
 	}
 }

@@ -24,7 +24,7 @@ func addr(s string) ident.Address {
 }
 
 func (r record) find() (part store.Part, ok bool) {
-	r.view(func(rd store.Reader) (err error) {
+	r.View(func(rd store.Reader) (err error) {
 		part, ok, err = Find(rd, r.Scope)
 		return err
 	})
@@ -32,7 +32,7 @@ func (r record) find() (part store.Part, ok bool) {
 }
 
 func (r record) claim(part store.Part) error {
-	return r.update(func(w store.Writer) error { return Claim(w, r.Scope, part) })
+	return r.Update(func(w store.Writer) error { return Claim(w, r.Scope, part) })
 }
 
 func TestAnAddressLeadsToOneMailbox(t *testing.T) {
@@ -52,10 +52,10 @@ func TestAnAddressLeadsToOneMailbox(t *testing.T) {
 	if part, ok := r.find(); !ok || part != "mailbox1" {
 		t.Errorf("it leads to %q", part)
 	}
-	if err := r.update(Erase); err != nil {
+	if err := r.Update(Erase); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := r.find(); ok || len(r.rows()) != 0 {
+	if _, ok := r.find(); ok || len(r.Rows()) != 0 {
 		t.Error("after Erase it still leads somewhere")
 	}
 	if err := r.claim("mailbox2"); err != nil {
@@ -84,7 +84,7 @@ func TestAnIndexEntryPutInPlaceOfAnotherDoesNotOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := fact.Scope{Key: r.Key, Part: "part2"}
-	r.view(func(rd store.Reader) error {
+	r.View(func(rd store.Reader) error {
 		if _, _, err := Find(rd, other); !errors.Is(err, fault.Corrupt) {
 			t.Errorf("Find = %v, want Corrupt", err)
 		}
@@ -97,24 +97,24 @@ func TestWhatIsPublicComesBackAndIsSealed(t *testing.T) {
 	want := BAL{Kind: Practice, Address: "cabinet@medecin.test", Name: "Cabinet Zéphyrine", RPPS: "899900000001",
 		Profession: policy.Physician, Establishment: "750000001", Organisation: "Maison Zéphyrine", Unlisted: true,
 		Created: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
-	if err := r.update(func(w store.Writer) error { return Describe(w, r.Scope, want) }); err != nil {
+	if err := r.Update(func(w store.Writer) error { return Describe(w, r.Scope, want) }); err != nil {
 		t.Fatal(err)
 	}
-	r.view(func(rd store.Reader) error {
+	r.View(func(rd store.Reader) error {
 		if got, ok, err := Load(rd, r.Scope); got != want || !ok || err != nil {
 			t.Errorf("Load = %+v, %t, %v", got, ok, err)
 		}
 		return nil
 	})
-	for _, p := range r.rows() {
+	for _, p := range r.Rows() {
 		for _, word := range []string{"phyrine", "cabinet", "8999", "7500"} {
 			if bytes.Contains(p.Value, []byte(word)) {
 				t.Errorf("%s shows %q", p.Key, word)
 			}
 		}
 	}
-	if err := r.update(Erase); err != nil || len(r.rows()) != 0 {
-		t.Errorf("after Erase: %v, %v", err, r.rows())
+	if err := r.Update(Erase); err != nil || len(r.Rows()) != 0 {
+		t.Errorf("after Erase: %v, %v", err, r.Rows())
 	}
 }
 

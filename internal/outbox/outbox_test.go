@@ -16,7 +16,7 @@ import (
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 func (r record) lines() (list []Line) {
-	r.view(func(rd store.Reader) (err error) {
+	r.View(func(rd store.Reader) (err error) {
 		list, err = Lines(rd, r.Scope)
 		return err
 	})
@@ -25,7 +25,7 @@ func (r record) lines() (list []Line) {
 
 func (r record) must(fn func(store.Writer) error) {
 	r.t.Helper()
-	if err := r.update(fn); err != nil {
+	if err := r.Update(fn); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -68,14 +68,14 @@ func TestALineStaysUntilItIsDone(t *testing.T) {
 func TestALineIsSealedWhereItIs(t *testing.T) {
 	r := newRecord(t)
 	r.add("zephyrine@medecin.test")
-	for _, p := range r.rows() {
+	for _, p := range r.Rows() {
 		for _, word := range []string{"zephyrine", "part2", "Filing", "phyrine"} {
 			if bytes.Contains(p.Value, []byte(word)) || strings.Contains(p.Key, word) {
 				t.Errorf("%s shows %q", p.Key, word)
 			}
 		}
 	}
-	r.view(func(rd store.Reader) error {
+	r.View(func(rd store.Reader) error {
 		if _, err := Lines(rd, fact.Scope{Key: r.Key, Part: "part3"}); !errors.Is(err, fault.Corrupt) {
 			t.Errorf("in another partition it gives %v, want Corrupt", err)
 		}
@@ -93,7 +93,7 @@ func TestAHintOutlivesTheActThatRecordedIt(t *testing.T) {
 		t.Helper()
 		r.must(func(w store.Writer) error { return Unhint(w, part, noon.Add(after)) })
 		var parts []store.Part
-		r.view(func(rd store.Reader) (err error) {
+		r.View(func(rd store.Reader) (err error) {
 			parts, err = Hinted(rd)
 			return err
 		})
@@ -129,7 +129,7 @@ func TestADamagedHintIsCorrupt(t *testing.T) {
 	r := newRecord(t)
 	for _, value := range [][]byte{{}, {1}, {2, 0, 0, 0, 0, 0, 0, 0, 0}} {
 		r.must(func(w store.Writer) error { w.Put("out/hint/a", value); return nil })
-		if err := r.update(func(w store.Writer) error { return Hint(w, "a", noon) }); !errors.Is(err, fault.Corrupt) {
+		if err := r.Update(func(w store.Writer) error { return Hint(w, "a", noon) }); !errors.Is(err, fault.Corrupt) {
 			t.Errorf("%v gives %v, want Corrupt", value, err)
 		}
 	}
@@ -139,7 +139,7 @@ func TestEraseLeavesNothing(t *testing.T) {
 	r := newRecord(t)
 	r.add("a@medecin.test")
 	r.must(Erase)
-	if rows := r.rows(); len(rows) != 0 {
+	if rows := r.Rows(); len(rows) != 0 {
 		t.Errorf("left are %v", rows)
 	}
 }

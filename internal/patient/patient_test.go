@@ -38,11 +38,11 @@ func newSpace(t *testing.T) record {
 }
 
 func (r record) enrol() error {
-	return r.update(func(w store.Writer) error { return Enrol(w, r.Scope, mine, traits, true, noon) })
+	return r.Update(func(w store.Writer) error { return Enrol(w, r.Scope, mine, traits, true, noon) })
 }
 
 func (r record) apply(e Event, at time.Time) (sp Space, err error) {
-	err = r.update(func(w store.Writer) error {
+	err = r.Update(func(w store.Writer) error {
 		sp, err = Apply(w, r.Scope, e, at)
 		return err
 	})
@@ -50,7 +50,7 @@ func (r record) apply(e Event, at time.Time) (sp Space, err error) {
 }
 
 func (r record) space() (sp Space, ok bool) {
-	r.view(func(rd store.Reader) (err error) {
+	r.View(func(rd store.Reader) (err error) {
 		sp, ok, err = Load(rd, r.Scope)
 		return err
 	})
@@ -139,14 +139,14 @@ func TestABlockBarsOneProfessionalInOneSpace(t *testing.T) {
 	thomas, _ := ident.ParseAddress("eric.thomas@medecin.test")
 	adam, _ := ident.ParseAddress("hoda.adam@hopital.test")
 	blocked := func(a ident.Address) (on bool) {
-		r.view(func(rd store.Reader) (err error) {
+		r.View(func(rd store.Reader) (err error) {
 			on, err = Blocked(rd, r.Scope, a)
 			return err
 		})
 		return on
 	}
 	block := func(on bool) {
-		err := r.update(func(w store.Writer) error {
+		err := r.Update(func(w store.Writer) error {
 			if on {
 				return Block(w, r.Scope, thomas, noon)
 			}
@@ -173,7 +173,7 @@ func TestABlockBarsOneProfessionalInOneSpace(t *testing.T) {
 
 func TestNothingPersonalIsOnDiskAndNothingCanBeMoved(t *testing.T) {
 	r := newSpace(t)
-	for _, p := range r.rows() {
+	for _, p := range r.Rows() {
 		for _, word := range []string{"ZEPHYRINE", "Bonbon", mine.Canonical(), "19600229", "99999"} {
 			if bytes.Contains(p.Value, []byte(word)) || strings.Contains(p.Key, word) {
 				t.Errorf("%s shows %q", p.Key, word)
@@ -182,7 +182,7 @@ func TestNothingPersonalIsOnDiskAndNothingCanBeMoved(t *testing.T) {
 	}
 	other := r.Scope
 	other.Part = "part2"
-	r.view(func(rd store.Reader) error {
+	r.View(func(rd store.Reader) error {
 		if _, _, err := Load(rd, other); !errors.Is(err, fault.Corrupt) {
 			t.Errorf("in another partition it gives %v, want Corrupt", err)
 		}
@@ -193,13 +193,13 @@ func TestNothingPersonalIsOnDiskAndNothingCanBeMoved(t *testing.T) {
 func TestEraseLeavesNothing(t *testing.T) {
 	r := newSpace(t)
 	a, _ := ident.ParseAddress("eric.thomas@medecin.test")
-	if err := r.update(func(w store.Writer) error { return Block(w, r.Scope, a, noon) }); err != nil {
+	if err := r.Update(func(w store.Writer) error { return Block(w, r.Scope, a, noon) }); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.update(Erase); err != nil {
+	if err := r.Update(Erase); err != nil {
 		t.Fatal(err)
 	}
-	if rows := r.rows(); len(rows) != 0 {
+	if rows := r.Rows(); len(rows) != 0 {
 		t.Errorf("left are %v", rows)
 	}
 }

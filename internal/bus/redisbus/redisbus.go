@@ -34,7 +34,7 @@ const (
 
 // A Bus is a bus.Bus over Redis.
 type Bus struct {
-	fan    fan
+	fan    bus.Fan
 	client *redis.Client
 	sub    *redis.PubSub
 	self   string
@@ -73,7 +73,6 @@ func Open(ctx context.Context, url string, log *slog.Logger) (*Bus, error) {
 
 	client := redis.NewClient(opt)
 	b := &Bus{
-		fan:    fan{watchers: map[store.Part]map[chan struct{}]bool{}},
 		client: client, sub: client.Subscribe(ctx, channel),
 		self: rand.Text(), log: log,
 		waiting: map[store.Part]bool{}, more: make(chan struct{}, 1),
@@ -104,11 +103,11 @@ func (b *Bus) receive(subscribed chan struct{}) {
 				continue
 			}
 			b.log.Info("bus back", "engine", "redis")
-			b.fan.wakeAll()
+			b.fan.WakeAll()
 		case *redis.Message:
 			from, part, _ := strings.Cut(msg.Payload, " ")
 			if from != b.self {
-				b.fan.wake(store.Part(part))
+				b.fan.Wake(store.Part(part))
 			}
 		}
 	}
@@ -156,7 +155,7 @@ func (b *Bus) Publish(_ context.Context, part store.Part) error {
 	if b.closed {
 		return fmt.Errorf("redisbus: closed: %w", fault.Unavailable)
 	}
-	b.fan.wake(part)
+	b.fan.Wake(part)
 	if len(b.waiting) >= maxWaiting && !b.waiting[part] {
 		return fmt.Errorf("redisbus: publish: %w", fault.Unavailable)
 	}
@@ -175,7 +174,7 @@ func (b *Bus) ring() {
 
 // Watch implements bus.Bus.
 func (b *Bus) Watch(part store.Part) (<-chan struct{}, func()) {
-	return b.fan.watch(part)
+	return b.fan.Watch(part)
 }
 
 // Close implements bus.Bus. What is waiting is still sent, if Redis answers.
