@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"fmt"
+	"iter"
 	"sync"
 
 	"vaguemestre/internal/account"
@@ -67,6 +68,33 @@ func (h *Hub) give(part store.Part, b *book) {
 	if b.sessions--; b.sessions == 0 {
 		delete(h.books.open, part)
 		b.Close()
+	}
+}
+
+// A place is where a message is in a mailbox.
+type place struct {
+	folder mailbox.FolderID
+	uid    mailbox.UID
+}
+
+// messages yields every message of a mailbox, folder by folder.
+func (b *book) messages(r store.Reader) iter.Seq2[place, error] {
+	return func(yield func(place, error) bool) {
+		folders, err := b.Folders(r)
+		if err != nil {
+			yield(place{}, err)
+			return
+		}
+		for _, f := range folders {
+			if f.NoSelect {
+				continue
+			}
+			for named, err := range b.IDs(r, f.ID) {
+				if !yield(place{f.ID, named.UID}, err) || err != nil {
+					return
+				}
+			}
+		}
 	}
 }
 

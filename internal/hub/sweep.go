@@ -120,25 +120,16 @@ func (h *Hub) heldBlobs(ctx context.Context, part store.Part) (map[blob.ID]bool,
 		}
 	}
 	err = h.view(ctx, part, func(r store.Reader) error {
-		folders, err := b.Folders(r)
-		if err != nil {
-			return err
-		}
-		for _, f := range folders {
-			if f.NoSelect {
-				continue
+		for at, err := range b.messages(r) {
+			if err != nil {
+				return err
 			}
-			for named, err := range b.IDs(r, f.ID) {
-				if err != nil {
-					return err
-				}
-				item, _, _, err := b.Item(r, f.ID, named.UID)
-				if err != nil {
-					return err
-				}
-				for _, ref := range item.Refs() {
-					hold(vault.Ref(ref))
-				}
+			item, _, _, err := b.Item(r, at.folder, at.uid)
+			if err != nil {
+				return err
+			}
+			for _, ref := range item.Refs() {
+				hold(vault.Ref(ref))
 			}
 		}
 		for d, err := range vault.Documents(r, part, b.key, 1) {

@@ -7,7 +7,6 @@ import (
 	"io"
 
 	"vaguemestre/internal/fault"
-	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/owner"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault"
@@ -120,25 +119,20 @@ func (h *Hub) verifyOwner(ctx context.Context, part store.Part, rep *Report) err
 		rep.Findings = append(rep.Findings, Finding{string(part), fmt.Sprintf("%s: %v", what, err)})
 	}
 	return h.view(ctx, part, func(r store.Reader) error {
-		folders, err := b.Folders(r)
-		if err != nil {
-			return err
-		}
-		for _, f := range folders {
-			if f.NoSelect {
-				continue
+		for at, err := range b.messages(r) {
+			if err != nil {
+				return err
 			}
-			for named, err := range b.IDs(r, f.ID) {
-				if err != nil {
-					return err
-				}
-				rep.Messages++
-				if err := h.verifyMessage(ctx, r, part, b, f.ID, named.UID, rep); err != nil {
-					find(fmt.Sprintf("message %d of folder %d", named.UID, f.ID), err)
-				}
+			rep.Messages++
+			if err := h.verifyMessage(ctx, r, part, b, at, rep); err != nil {
+				find(fmt.Sprintf("message %d of folder %d", at.uid, at.folder), err)
 			}
 		}
 		for d, err := range vault.Documents(r, part, b.key, 1) {
+			if errors.Is(err, fault.Corrupt) {
+				find(fmt.Sprintf("document %d", d.Seq), err)
+				continue
+			}
 			if err != nil {
 				return err
 			}
@@ -158,8 +152,8 @@ func (h *Hub) verifyOwner(ctx context.Context, part store.Part, rep *Report) err
 }
 
 // verifyMessage joins a message and holds it against the size a listing gives.
-func (h *Hub) verifyMessage(ctx context.Context, r store.Reader, part store.Part, b *book, f mailbox.FolderID, uid mailbox.UID, rep *Report) error {
-	item, session, _, err := b.Item(r, f, uid)
+func (h *Hub) verifyMessage(ctx context.Context, r store.Reader, part store.Part, b *book, at place, rep *Report) error {
+	item, session, _, err := b.Item(r, at.folder, at.uid)
 	if err != nil {
 		return err
 	}
