@@ -198,12 +198,11 @@ func (h *Hub) sealDocuments(p *parcel, cert *keyring.Cert, s *sealedMail, keys [
 			}
 		}
 		if f.cut < 0 || keys[f.cut] != session { // not in the mail as such: from a zip, or in an irregular encoding
-			o, err := vault.Seal(session, s.part, f.content, f.MediaType != "application/pdf")
+			ref, err := s.add(session, f.content, f.MediaType != "application/pdf")
 			if err != nil {
 				return err
 			}
-			s.objects = append(s.objects, o)
-			d.entry.Object, d.own, d.object = o.Ref, []vault.Ref{o.Ref}, -1
+			d.entry.Object, d.own, d.object = ref, []vault.Ref{ref}, -1
 		}
 		if f.rendition >= 0 && keys[f.rendition] != session {
 			d.rendition = -1

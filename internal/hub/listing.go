@@ -52,10 +52,12 @@ func (m *Mailbox) Texts(ctx context.Context, f mailbox.FolderID, uids []mailbox.
 				return err
 			}
 			view, update := m.transactions(ctx)
-			return m.book.FoldTexts(view, update, f, m.readText(ctx))
+			return m.book.FoldTexts(view, update, f, m.readText(ctx, view))
 		},
 		func(r store.Reader, some []mailbox.UID) iter.Seq2[mailbox.Text, error] {
-			return m.book.Texts(r, f, some, header, m.readText(ctx))
+			// No transaction within the other: enough of those wait for each other.
+			within := func(fn func(store.Reader) error) error { return fn(r) }
+			return m.book.Texts(r, f, some, header, m.readText(ctx, within))
 		})
 }
 
@@ -108,10 +110,10 @@ const maxSearchText = 4 << 20
 
 // readText reads the text of a message from its skeleton: the parts that were
 // cut out are no text.
-func (m *Mailbox) readText(ctx context.Context) mailbox.ReadText {
+func (m *Mailbox) readText(ctx context.Context, view mailbox.View) mailbox.ReadText {
 	return func(it *mailbox.Item, s *keyring.Session) (header, body string, err error) {
 		var skeleton []byte
-		err = m.view(ctx, func(r store.Reader) error {
+		err = view(func(r store.Reader) error {
 			skeleton, err = m.h.read(ctx, r, m.actor.Part, s, vault.Ref(it.Skeleton))
 			return err
 		})

@@ -27,6 +27,7 @@ type sealedMail struct {
 
 	filing    mailbox.Filing
 	objects   []vault.Object
+	small     int // bytes of those that are kept beside the metadata
 	documents []sealedDocument
 	held      []vault.Ref // objects of others that the mail holds too
 }
@@ -52,13 +53,25 @@ func newSealedMail(part store.Part, cert *keyring.Cert) (*sealedMail, error) {
 	return &sealedMail{part: part, session: session, filing: mailbox.Filing{ID: vault.NewID(), Wraps: wraps}}, nil
 }
 
+// maxSmall bounds the small objects of one mail, in bytes: together they pass
+// through one transaction, and an answer through one value of the store.
+const maxSmall = 192 << 10
+
 // add seals an object with the session k.
 func (s *sealedMail) add(k *keyring.Session, content []byte, textLike bool) (vault.Ref, error) {
 	o, err := vault.Seal(k, s.part, content, textLike)
-	if err == nil {
-		s.objects = append(s.objects, o)
+	if err != nil {
+		return "", err
 	}
-	return o.Ref, err
+	if o.Ref.Inline() {
+		if s.small+len(o.Sealed) > maxSmall {
+			o = o.Externalise()
+		} else {
+			s.small += len(o.Sealed)
+		}
+	}
+	s.objects = append(s.objects, o)
+	return o.Ref, nil
 }
 
 // finish seals the skeleton and what a listing shows of the mail.

@@ -1,0 +1,88 @@
+package hub
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"vaguemestre/internal/store"
+)
+
+// A nesting store tells of a View within a View: an engine with few readers
+// would wait for itself.
+type nestingStore struct {
+	store.Store
+	open   atomic.Int32
+	nested atomic.Bool
+}
+
+func (s *nestingStore) View(ctx context.Context, part store.Part, fn func(store.Reader) error) error {
+	if s.open.Add(1) > 1 {
+		s.nested.Store(true)
+	}
+	defer s.open.Add(-1)
+	return s.Store.View(ctx, part, fn)
+}
+
+func TestASearchOfATextTooLongToKeepOpensNoViewWithinAnother(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	noise := make([]byte, 1<<20)
+	rand.Read(noise)
+	body := strings.Builder{}
+	for text := base64.StdEncoding.EncodeToString(noise); text != ""; text = text[min(76, len(text)):] {
+		body.WriteString(text[:min(76, len(text))] + "\r\n")
+	}
+	if err := h.deliver(thomas, mail(thomas, []string{adam}, "Long", "", body.String()+"aiguille"), adam); err != nil {
+		t.Fatal(err)
+	}
+	nesting := &nestingStore{Store: h.Hub.Store}
+	h.Hub.Store = nesting
+	s := h.session(adam)
+	found := 0
+	for text, err := range s.Texts(t.Context(), 1, s.uids(1), false) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(strings.ToLower(text.Text), "aiguille") {
+			found++
+		}
+	}
+	if found != 1 {
+		t.Errorf("the text was found %d times", found)
+	}
+	if nesting.nested.Load() {
+		t.Error("a View was opened within another")
+	}
+}
+
+// files are as many attachments of one size, that nothing compresses.
+func files(n, size int) (list []string) {
+	for i := range n {
+		noise := make([]byte, size)
+		rand.Read(noise)
+		list = append(list, fmt.Sprintf("photo%d.jpg", i), string(noise))
+	}
+	return list
+}
+
+func TestAnAnswerWithManySmallFilesGoesThrough(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.open(alice, thomas)
+	raw := attach(alice, thomas, "photos@test", "", files(20, 60_000)...)
+	if err := h.deliver(alice, raw, thomas); err != nil {
+		t.Fatalf("20 photos of 60 kB: %v", err)
+	}
+	if err := h.CarryAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := h.read(thomas, "INBOX"); len(got) != 1 || !strings.HasSuffix(got[0], string(raw)) {
+		t.Errorf("%d mails came, or not as they were sent", len(got))
+	}
+	h.verifies()
+}
