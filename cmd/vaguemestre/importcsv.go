@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -31,11 +32,11 @@ type column struct {
 }
 
 // A request asks a verb. One that finds its work done already is no failure:
-// fault.Exists, or fault.Invalid for a state that is reached.
+// the thing exists, or the space is in the state that the request leads to.
 type request struct {
-	verb string
-	in   any
-	done fault.Kind
+	verb  string
+	in    any
+	state string // that the request leads to; "" where it makes a thing
 }
 
 var patientTable = table{
@@ -58,14 +59,14 @@ var patientTable = table{
 			Matricule: line["matricule"], BirthName: line["birth_name"], FirstNames: line["first_names"],
 			BirthDate: line["birth_date"], Sex: line["sex"], BirthPlace: line["birth_place"], Minor: minor,
 		}
-		list := []request{{"patient/add", p, fault.Exists}}
+		list := []request{{verb: "patient/add", in: p}}
 		name := adminapi.Name{Address: p.Matricule}
 		switch line["state"] {
 		case "", "enrolled":
 		case "active":
-			list = append(list, request{"patient/activate", name, fault.Invalid})
+			list = append(list, request{"patient/activate", name, "active"})
 		case "opposed":
-			list = append(list, request{"patient/oppose", name, fault.Invalid})
+			list = append(list, request{"patient/oppose", name, "opposed"})
 		default:
 			return nil, fmt.Errorf("state: must be enrolled, active or opposed: %w", fault.Invalid)
 		}
@@ -97,7 +98,7 @@ var professionalTable = table{
 		if b.Kind == "" {
 			b.Kind = "PER"
 		}
-		return []request{{"mailbox/add", b, fault.Exists}}, nil
+		return []request{{verb: "mailbox/add", in: b}}, nil
 	},
 }
 
@@ -198,11 +199,29 @@ func importLine(cmd *cobra.Command, c *adminapi.Client, reqs []request) (made bo
 		switch {
 		case err == nil:
 			made = made || i == 0
-		case !errors.Is(err, r.done):
+		case r.state == "" && errors.Is(err, fault.Exists):
+		case r.state != "" && errors.Is(err, fault.Invalid):
+			if err := inState(cmd, c, r); err != nil {
+				return made, err
+			}
+		default:
 			return made, err
 		}
 	}
 	return made, nil
+}
+
+// inState tells whether a space that could not be led to a state is in it: an
+// objection that was not noted must not look as if it were.
+func inState(cmd *cobra.Command, c *adminapi.Client, r request) error {
+	d, err := do[adminapi.Description](cmd.Context(), c, "mailbox/show", r.in)
+	switch {
+	case err != nil:
+		return err
+	case d.Space == nil || d.Space.State != r.state:
+		return fmt.Errorf("state: the space cannot become %s from what it is: see patient show, and patient close or reopen: %w", r.state, fault.Invalid)
+	}
+	return nil
 }
 
 // read hands each line's requests to fn, with its number in the file. A line
@@ -292,6 +311,9 @@ func newCSV(f io.Reader) (*csv.Reader, error) {
 	}
 	if len(b) > maxImport {
 		return nil, fmt.Errorf("is larger than 64 MB: %w", fault.TooLarge)
+	}
+	if !utf8.Valid(b) {
+		return nil, fmt.Errorf("is not in UTF-8; in the spreadsheet, save it as \"CSV UTF-8\": %w", fault.Invalid)
 	}
 	text := strings.TrimPrefix(string(b), "\ufeff")
 	r := csv.NewReader(strings.NewReader(text))

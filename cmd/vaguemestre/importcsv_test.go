@@ -51,6 +51,7 @@ func TestALineOfAFileIsRequestsOrAReason(t *testing.T) {
 func TestAFirstLineThatDoesNotFitIsRefused(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"nothing at all", "", "no first line"},
+		{"letters that are not UTF-8", "matricule,birth_name,first_names\n1,LEF\xc8VRE,Andr\xe9\n", "not in UTF-8"},
 		{"an unknown column", "matricule,birth_name,first_names,colour\n", `column 4, "colour"`},
 		{"a column twice", "matricule,birth_name,first_names,matricule\n", "comes twice"},
 		{"a needed column that is missing", "matricule,birth_name\n", "first_names is missing"},
