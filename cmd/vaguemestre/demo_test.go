@@ -330,7 +330,7 @@ func (r *runningDemo) runPrinted(t *testing.T) {
 	if len(commands) != 6 || !strings.HasPrefix(commands[0], "cd ") {
 		t.Fatalf("%d commands: %q", len(commands), commands)
 	}
-	wants := []string{"250 2.0.0", "Subject:", "Documents/Biologie", "", "Merci Docteur."}
+	wants := []string{"250 2.0.0", "Subject:", "HbA1c", "", "Merci Docteur."}
 	for i, command := range commands[1:] {
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", commands[0]+"\n"+command)
 		out, err := cmd.CombinedOutput()

@@ -90,8 +90,8 @@ func (d *demo) trials(people []person) []trial {
 		"elle lit son dernier message", "she reads her last message",
 		curl(dominique) + "'" + imaps + "/INBOX;MAILINDEX=*'",
 	}, {
-		"ses documents, rayon par rayon", "her documents, shelf by shelf",
-		curl(dominique) + imaps + ` -X 'LIST "" "Documents/*" RETURN (STATUS (MESSAGES))'`,
+		"ses analyses, au rayon Biologie de son DMP", "her laboratory report, on its shelf of the vault",
+		curl(dominique) + "'" + imaps + "/Documents/Biologie;MAILINDEX=1;SECTION=1'",
 	}, {
 		"elle répond à son médecin", "she answers her physician",
 		curl(dominique) + smtps + " --mail-from " + dominique.address + " --mail-rcpt " + thomas.address +
