@@ -164,8 +164,7 @@ func exportCommand(a *asker) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&key, "to-key", "", "file of the public key")
 	cmd.Flags().StringVar(&out, "out", "", "folder to write into; it is made if it is absent")
-	_ = cmd.MarkFlagRequired("to-key")
-	_ = cmd.MarkFlagRequired("out")
+	needs(cmd, "to-key", "out")
 	return cmd
 }
 

@@ -51,7 +51,7 @@ func demoCommand() *cobra.Command {
 		Long: "Makes a hub on this machine with invented people, sends a small story of real mails through its own SMTP port,\n" +
 			"and tells who is who and what to try. Everything is removed at the end, unless --data names a folder to keep;\n" +
 			"started again on the same folder, the demo continues.",
-		Args: cobra.NoArgs,
+		Args: args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d.out, d.progress = cmd.OutOrStdout(), progress{cmd.ErrOrStderr(), time.Now()}
 			return d.run(cmd.Context())

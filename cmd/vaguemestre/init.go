@@ -242,7 +242,7 @@ func initCommand() *cobra.Command {
 		Short: "make a new hub: folder, configuration, keys, first operator",
 		Long: "Makes the data folder of a new hub, with a commented configuration file, the keys, a certificate to begin\n" +
 			"with and a first operator. It overwrites nothing.",
-		Args: cobra.NoArgs,
+		Args: args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			file := filepath.Join(f.data, config.FileName)
 			if _, err := os.Stat(file); ifAbsent && err == nil {
@@ -269,7 +269,7 @@ func initCommand() *cobra.Command {
 	flags.StringVar(&f.host, "host", "127.0.0.1", "IP address to listen on; 0.0.0.0 or :: for all")
 	flags.BoolVar(&ifAbsent, "if-absent", false, "do nothing where a hub is already: for containers")
 	flags.IntVar(&f.portBase, "port-base", 10000, "ports are this + 465, 587, 993, 143; 0 gives the standard ports")
-	_ = cmd.MarkFlagRequired("data")
+	needs(cmd, "data")
 	return cmd
 }
 

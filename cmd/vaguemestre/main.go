@@ -66,7 +66,7 @@ func rootCommand() *cobra.Command {
 		Long: "Vaguemestre takes a professional's mail in and files it, sealed, in the patient's mailbox and vault.\n\n" +
 			"Try it:   vaguemestre demo\n" +
 			"Run one:  vaguemestre init --data DIR, then vaguemestre serve --data DIR",
-		SilenceErrors: true, SilenceUsage: true,
+		Args: noSuchVerb, RunE: help, SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -79,7 +79,7 @@ func rootCommand() *cobra.Command {
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "print the version", Args: cobra.NoArgs,
+		Use: "version", Short: "print the version", Args: args(0),
 		Run: func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), "vaguemestre", version()) },
 	}
 }

@@ -96,10 +96,13 @@ func mailboxCommand(a *asker) *cobra.Command {
 func limitsCommand(a *asker) *cobra.Command {
 	var in adminapi.Allowance
 	cmd := &cobra.Command{
-		Use: "limits ADDRESS", Short: "raise how many refused recipients a sender may name before it is slowed down", Args: args(1),
+		Use: "limits ADDRESS [--refused-per-hour N] [--refused-per-day N]", Short: "raise how many refused recipients a sender may name before it is slowed down", Args: args(1),
 		Long: "A laboratory writes to thousands of patients, some of whom never opened their space: raise its limits. They hold\n" +
-			"from its next login on; 0 is the hub's own limit again.",
+			"from its next login on; a limit that is 0 or not named is the hub's own again.",
 		RunE: func(cmd *cobra.Command, argv []string) error {
+			if !cmd.Flags().Changed("refused-per-hour") && !cmd.Flags().Changed("refused-per-day") {
+				return fmt.Errorf("usage: %s: %w", cmd.UseLine(), errUsage) // to look at them changes nothing
+			}
 			in.Address = argv[0]
 			return ask(cmd, a, "mailbox/limits", in, func(w io.Writer, _ adminapi.Nothing) {
 				fmt.Fprintf(w, "%s: %s refused recipients in an hour, %s in a day\n", argv[0], orHubs(in.PerHour), orHubs(in.PerDay))

@@ -33,7 +33,7 @@ func restoreCommand() *cobra.Command {
 		Short: "fill an empty place from a backup and the current keys",
 		Long: "Makes a new data folder from a backup and the keys as they are now, and a configuration for it. It runs without a\n" +
 			"hub and overwrites nothing. The hub gets a new certificate and a new operator's token.",
-		Args: cobra.NoArgs,
+		Args: args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := r.restore(cmd.Context())
 			if err != nil {
@@ -49,9 +49,7 @@ func restoreCommand() *cobra.Command {
 	f.StringVar(&r.secrets, "secrets", "", "folder of the hub key, the index key and the current erasure secrets; they are used where they are")
 	f.StringVar(&r.operator, "operator", "admin", "name of the first operator, for the trail")
 	f.StringVar(&r.postgres, "postgres", "", `restore the records into an empty PostgreSQL database: a connection string, "file:PATH" or "env:NAME"`)
-	for _, name := range []string{"from", "data", "secrets"} {
-		_ = cmd.MarkFlagRequired(name)
-	}
+	needs(cmd, "from", "data", "secrets")
 	return cmd
 }
 

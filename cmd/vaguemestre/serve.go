@@ -25,7 +25,7 @@ func serveCommand() *cobra.Command {
 		Short: "run a hub",
 		Long: "Runs the hub of a data folder, in the foreground, until SIGINT or SIGTERM. Prints \"ready\" when every port\n" +
 			"answers; the log goes to standard error. SIGHUP reads the certificate again.",
-		Args: cobra.NoArgs,
+		Args: args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig(data, file)
 			if err != nil {

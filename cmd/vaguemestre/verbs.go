@@ -107,12 +107,36 @@ func verbName(cmd *cobra.Command) string {
 
 // group is a noun that has verbs below it.
 func group(use, short string, verbs ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{
-		Use: use, Short: short, Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-	}
+	c := &cobra.Command{Use: use, Short: short, Args: noSuchVerb, RunE: help}
 	c.AddCommand(verbs...)
 	return c
+}
+
+func help(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+// noSuchVerb refuses what a noun is followed by and is none of its verbs.
+func noSuchVerb(cmd *cobra.Command, got []string) error {
+	if len(got) == 0 {
+		return nil
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	meant := ""
+	if like := cmd.SuggestionsFor(got[0]); len(like) > 0 {
+		meant = "; did you mean " + strings.Join(like, " or ") + "?"
+	}
+	return fmt.Errorf("%s: there is no verb %q%s: %w", cmd.CommandPath(), got[0], meant, errUsage)
+}
+
+// needs makes flags of a command needed, and shows its usage where one is missing.
+func needs(cmd *cobra.Command, flags ...string) {
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		for _, name := range flags {
+			if !cmd.Flags().Changed(name) {
+				return fmt.Errorf("usage: %s: %w", cmd.UseLine(), errUsage)
+			}
+		}
+		return nil
+	}
 }
 
 // args checks the number of arguments, and says what they are where it is wrong.
