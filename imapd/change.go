@@ -35,10 +35,9 @@ func (se *session) Store(_ *imapserver.FetchWriter, set imap.NumSet, store *imap
 	if len(ts) == 0 {
 		return nil
 	}
-	c, err := se.box.SetFlags(ctx, se.folder.ID, uidsOf(ts), storeOps[store.Op], flags)
-	if err == nil {
-		err = se.view.f.apply(ctx, se.box, c, se.view)
-	}
+	err = se.view.f.act(ctx, se.box, se.view, func() (mailbox.Change, error) {
+		return se.box.SetFlags(ctx, se.folder.ID, uidsOf(ts), storeOps[store.Op], flags)
+	})
 	if err != nil || store.Silent {
 		return se.reply(err)
 	}
@@ -98,11 +97,9 @@ func (se *session) Expunge(_ *imapserver.ExpungeWriter, uids *imap.UIDSet) error
 			return nil
 		}
 	}
-	c, err := se.box.Expunge(ctx, se.folder.ID, only)
-	if err == nil {
-		err = se.view.f.apply(ctx, se.box, c, nil)
-	}
-	return se.reply(err)
+	return se.reply(se.view.f.act(ctx, se.box, nil, func() (mailbox.Change, error) {
+		return se.box.Expunge(ctx, se.folder.ID, only)
+	}))
 }
 
 // Copy implements imapserver.Session.
@@ -144,16 +141,18 @@ func (se *session) Move(w *imapserver.MoveWriter, set imap.NumSet, dest string) 
 	if len(uids) == 0 {
 		return nil
 	}
-	dst, gone, err := se.box.Move(ctx, se.folder.ID, uids, to.ID)
+	var dst []mailbox.UID
+	err = se.view.f.act(ctx, se.box, nil, func() (gone mailbox.Change, err error) {
+		dst, gone, err = se.box.Move(ctx, se.folder.ID, uids, to.ID)
+		return gone, destination(err)
+	})
 	if err != nil {
-		return se.reply(destination(err))
+		return se.reply(err)
 	}
 	if data := copyData(to, uids, dst); data != nil {
-		if err := w.WriteCopyData(data); err != nil {
-			return err
-		}
+		return w.WriteCopyData(data)
 	}
-	return se.reply(se.view.f.apply(ctx, se.box, gone, nil))
+	return nil
 }
 
 // receiver returns the folder of that name if mail may be put into it.

@@ -239,9 +239,7 @@ func (f *fetch) mark() error {
 }
 
 func (se *session) addSeen(ctx context.Context, uids []mailbox.UID) error {
-	c, err := se.box.SetFlags(ctx, se.folder.ID, uids, mailbox.AddFlags, mailbox.Flags{System: mailbox.Seen})
-	if err != nil {
-		return err
-	}
-	return se.view.f.apply(ctx, se.box, c, nil)
+	return se.view.f.act(ctx, se.box, nil, func() (mailbox.Change, error) {
+		return se.box.SetFlags(ctx, se.folder.ID, uids, mailbox.AddFlags, mailbox.Flags{System: mailbox.Seen})
+	})
 }

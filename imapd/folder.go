@@ -27,7 +27,7 @@ type folder struct {
 	key  folderKey
 	refs int // of the registry
 
-	look sync.Mutex // one Changes at a time
+	look sync.Mutex // one act or one look at the store at a time
 
 	mu       sync.Mutex
 	cursor   mailbox.Cursor
@@ -115,6 +115,24 @@ func (f *folder) isGone() bool {
 func (f *folder) refresh(ctx context.Context, box Messages) error {
 	f.look.Lock()
 	defer f.look.Unlock()
+	return f.catchUp(ctx, box)
+}
+
+// act runs an act that changes f, and applies what it did before anybody looks:
+// who looked in between would have to read the whole folder again. by is not
+// told of it.
+func (f *folder) act(ctx context.Context, box Messages, by *view, do func() (mailbox.Change, error)) error {
+	f.look.Lock()
+	defer f.look.Unlock()
+	c, err := do()
+	if err != nil {
+		return err
+	}
+	return f.apply(ctx, box, c, by)
+}
+
+// catchUp reads what happened since f was last looked at. f.look is held.
+func (f *folder) catchUp(ctx context.Context, box Messages) error {
 	for range 4 {
 		f.mu.Lock()
 		since := f.cursor
@@ -137,7 +155,7 @@ func (f *folder) refresh(ctx context.Context, box Messages) error {
 }
 
 // apply does what an act of this process has done already, without asking the
-// store where nothing else happened in between. by is not told of it.
+// store where nothing else happened in between. f.look is held.
 func (f *folder) apply(ctx context.Context, box Messages, c mailbox.Change, by *view) error {
 	f.mu.Lock()
 	switch {
@@ -146,7 +164,7 @@ func (f *folder) apply(ctx context.Context, box Messages, c mailbox.Change, by *
 		return nil // seen already
 	case c.From != f.cursor:
 		f.mu.Unlock()
-		return f.refresh(ctx, box)
+		return f.catchUp(ctx, box)
 	}
 	defer f.mu.Unlock()
 	f.remove(func(m message) bool {
