@@ -189,11 +189,11 @@ func TestNoMailBeforeLogin(t *testing.T) {
 		R: "BDAT 6 LAST\r\nQUIT\r\n"
 		S: 502 5.5.1
 		C: AUTH PLAIN ` + plain(martin, "wrong") + `
-		S: 535 5.7.8 Authentication failed
+		S: 535 5.7.8 Identifiant ou mot de passe refuse. / Authentication failed.
 		C: AUTH PLAIN ` + plain("nobody@ch-a.test", password) + `
-		S: 535 5.7.8 Authentication failed
+		S: 535 5.7.8 Identifiant ou mot de passe refuse. / Authentication failed.
 		C: AUTH PLAIN AAAA
-		S: 535 5.7.8 Authentication failed
+		S: 535 5.7.8 Identifiant ou mot de passe refuse. / Authentication failed.
 		C: AUTH GSSAPI
 		S: 504 5.5.4
 		C: AUTH PLAIN
@@ -280,10 +280,10 @@ func TestRecipientsAreJudgedOneByOne(t *testing.T) {
 	h := &fakeHub{}
 	w := dialogue(t, h, mailFrom+`
 		C: RCPT TO:<unknown@ch-a.test>
-		S: 550 5.1.1 No such recipient here
+		S: 550 5.1.1 Pas de destinataire a cette adresse. / No such recipient here.
 		-: secret-detail
 		C: RCPT TO:<discreet@patient.test>
-		S: 550 5.1.1 No such recipient here
+		S: 550 5.1.1 Pas de destinataire a cette adresse. / No such recipient here.
 		C: RCPT TO:<wrongkey@patient.test>
 		S: 553 5.1.3
 		C: RCPT TO:<"a@b"@ch-a.test>

@@ -36,33 +36,37 @@ func r(code int, class, subject, detail int, text string) *reply {
 }
 
 // replies has the reply for every kind of failure; the text of an error is for
-// the log, never for the client. Codes are those of RFC 5321 §4.2.3 and RFC
-// 3463; a kind that a place answers in its own way is in special.
+// the log, never for the client. Mail programs show these sentences to people:
+// French first, in ASCII. Codes are those of RFC 5321 §4.2.3 and RFC 3463; a
+// kind that a place answers in its own way is in special.
 var replies = map[fault.Kind]*reply{
-	fault.Invalid:         r(550, 5, 6, 0, "This is not a mail that can be read"),
-	fault.NotFound:        r(550, 5, 1, 1, "No such recipient here"),
-	fault.Exists:          r(451, 4, 3, 0, "Cannot be done now, try again later"),
-	fault.Denied:          r(550, 5, 7, 1, "Not permitted"),
-	fault.Unauthenticated: r(535, 5, 7, 8, "Authentication failed"),
-	fault.TooLarge:        r(552, 5, 3, 4, "Mail too large"),
-	fault.Quota:           r(452, 4, 2, 2, "Mailbox full, try again later"),
-	fault.Throttled:       r(450, 4, 7, 1, "Too many requests, try again later"),
-	fault.Unavailable:     r(451, 4, 3, 0, "Cannot be done now, try again later"),
-	fault.Sealed:          r(451, 4, 3, 0, "Cannot be done now, try again later"),
-	fault.Corrupt:         r(451, 4, 3, 0, "Cannot be done now, try again later"),
-	fault.Internal:        r(451, 4, 3, 0, "Cannot be done now, try again later"),
+	fault.Invalid:         r(550, 5, 6, 0, "Ce message est illisible. / This is not a mail that can be read."),
+	fault.NotFound:        r(550, 5, 1, 1, "Pas de destinataire a cette adresse. / No such recipient here."),
+	fault.Exists:          notNow,
+	fault.Denied:          r(550, 5, 7, 1, "Ce n'est pas permis. / Not permitted."),
+	fault.Unauthenticated: r(535, 5, 7, 8, "Identifiant ou mot de passe refuse. / Authentication failed."),
+	fault.TooLarge:        r(552, 5, 3, 4, "Message trop lourd. / Mail too large."),
+	fault.Quota:           r(452, 4, 2, 2, "Boite pleine, reessayez plus tard. / Mailbox full, try again later."),
+	fault.Throttled:       r(450, 4, 7, 1, "Trop de demandes, reessayez plus tard. / Too many requests, try again later."),
+	fault.Unavailable:     notNow,
+	fault.Sealed:          notNow,
+	fault.Corrupt:         notNow,
+	fault.Internal:        notNow,
 }
 
-var loginLater = r(454, 4, 7, 0, "Authentication cannot be done now, try again later")
+var (
+	notNow     = r(451, 4, 3, 0, "Impossible pour l'instant, reessayez plus tard. / Cannot be done now, try again later.")
+	loginLater = r(454, 4, 7, 0, "Connexion impossible pour l'instant, reessayez plus tard. / Authentication cannot be done now, try again later.")
+)
 
 var special = map[place]map[fault.Kind]*reply{
 	atLogin: {
-		fault.Throttled:   r(421, 4, 7, 0, "Too many failed logins, try again later"),
+		fault.Throttled:   r(421, 4, 7, 0, "Trop de connexions refusees, reessayez plus tard. / Too many failed logins, try again later."),
 		fault.Unavailable: loginLater, fault.Sealed: loginLater, fault.Corrupt: loginLater,
 		fault.Internal: loginLater, fault.Exists: loginLater,
 	},
-	atMail:      {fault.Invalid: r(553, 5, 1, 7, "Not a sender address")},
-	atRecipient: {fault.Invalid: r(553, 5, 1, 3, "Not a recipient address")},
+	atMail:      {fault.Invalid: r(553, 5, 1, 7, "Cette adresse d'expediteur n'en est pas une. / Not a sender address.")},
+	atRecipient: {fault.Invalid: r(553, 5, 1, 3, "Cette adresse n'en est pas une : verifiez-la. / Not a recipient address: check it.")},
 	atRead: {
 		fault.Invalid:  r(550, 5, 5, 2, "Bare CR, bare LF or NUL in the mail"),
 		fault.Internal: r(421, 4, 4, 2, "Connection failed within the mail"),

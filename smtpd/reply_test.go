@@ -35,16 +35,16 @@ func TestRepliesByPlace(t *testing.T) {
 		utf8 bool
 		want string
 	}{
-		{"no kind is our own mistake", errors.New("x"), atRecipient, false, "451 4.3.0 Cannot be done now, try again later"},
-		{"a kind nobody knows is one too", fault.Kind("new"), atDeliver, false, "451 4.3.0 Cannot be done now, try again later"},
-		{"a login has its own code for later", fault.Sealed, atLogin, false, "454 4.7.0 Authentication cannot be done now, try again later"},
+		{"no kind is our own mistake", errors.New("x"), atRecipient, false, "451 4.3.0 Impossible pour l'instant, reessayez plus tard. / Cannot be done now, try again later."},
+		{"a kind nobody knows is one too", fault.Kind("new"), atDeliver, false, "451 4.3.0 Impossible pour l'instant, reessayez plus tard. / Cannot be done now, try again later."},
+		{"a login has its own code for later", fault.Sealed, atLogin, false, "454 4.7.0 Connexion impossible pour l'instant, reessayez plus tard. / Authentication cannot be done now, try again later."},
 		{"a sentence loses its accents", &hub.Refusal{FR: "Cœur « fermé » à l’hôpital…", EN: "Closed", Kind: fault.Denied}, atRecipient, false,
 			`550 5.7.1 Coeur "ferme" a l'hopital... / Closed`},
 		{"a sentence keeps its accents with SMTPUTF8", &hub.Refusal{FR: "Fermé", EN: "Closed", Kind: fault.Denied}, atRecipient, true, "550 5.7.1 Fermé / Closed"},
 		{"a sentence is one line", &hub.Refusal{FR: "a\r\n250 OK", EN: "b", Kind: fault.Denied}, atRecipient, true, "550 5.7.1 a  250 OK / b"},
-		{"a refusal without a sentence is answered by its kind", &hub.Refusal{Rule: "x", Kind: fault.NotFound}, atRecipient, false, "550 5.1.1 No such recipient here"},
+		{"a refusal without a sentence is answered by its kind", &hub.Refusal{Rule: "x", Kind: fault.NotFound}, atRecipient, false, "550 5.1.1 Pas de destinataire a cette adresse. / No such recipient here."},
 		{"a sentence has an end", &hub.Refusal{FR: strings.Repeat("é", 400), EN: "b", Kind: fault.Denied}, atRecipient, true, "550 5.7.1 " + strings.Repeat("é", 240)},
-		{"a kind wrapped twice is found", fmt.Errorf("a: %w", fmt.Errorf("b: %w", fault.Quota)), atDeliver, false, "452 4.2.2 Mailbox full, try again later"},
+		{"a kind wrapped twice is found", fmt.Errorf("a: %w", fmt.Errorf("b: %w", fault.Quota)), atDeliver, false, "452 4.2.2 Boite pleine, reessayez plus tard. / Mailbox full, try again later."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := replyTo(c.err, c.at, c.utf8)

@@ -116,7 +116,7 @@ func (w *wire) next() error {
 		err := w.body.drain(2 * w.l.server.cfg.Limits.Mail)
 		w.body, w.line = nil, []byte(".\r\n")
 		if errors.Is(err, fault.TooLarge) {
-			return w.hangUp("552 5.3.4 Mail too large")
+			return w.hangUp("552 5.3.4 Message trop lourd. / Mail too large.")
 		}
 		return err
 	}
@@ -138,7 +138,7 @@ func (w *wire) next() error {
 			continue
 		case verb == "BDAT":
 			if w.chunk = chunkSize(args); w.chunk > 2*w.l.server.cfg.Limits.Mail {
-				return w.hangUp("552 5.3.4 Mail too large")
+				return w.hangUp("552 5.3.4 Message trop lourd. / Mail too large.")
 			}
 		}
 		w.line = line
