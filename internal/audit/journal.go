@@ -115,8 +115,10 @@ func (j *Journal) Append(k *keyring.AuditKey, now time.Time, heads map[store.Par
 	if err != nil {
 		return 0, fmt.Errorf("audit: journal: %w", err)
 	}
-	// At its place, so that what a failure left unfinished is written over.
-	_, err = f.WriteAt(line, j.end)
+	// At its place, and without what a failure left there: that may be longer.
+	if err = f.Truncate(j.end); err == nil {
+		_, err = f.WriteAt(line, j.end)
+	}
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return 0, fmt.Errorf("audit: journal: %w", err)
 	}

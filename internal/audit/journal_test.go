@@ -152,3 +152,26 @@ func TestALongLineIsReadInOneGo(t *testing.T) {
 		t.Fatalf("%d trails, %v", len(got), err)
 	}
 }
+
+// TestWhatAFailedAppendLeftDoesNotOutliveTheNext plays a flush that failed after
+// the line was written: nobody counts it, and the next one may be shorter.
+func TestWhatAFailedAppendLeftDoesNotOutliveTheNext(t *testing.T) {
+	path, k := newJournal(t)
+	j, err := OpenJournal(path, k.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := readFile(t, path) + strings.Repeat("x", 1000) + "\n"
+	if err := os.WriteFile(path, []byte(left), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Append(k, noon, map[store.Part]Mark{"a": mark(5)}, 9); err != nil {
+		t.Fatal(err)
+	}
+	if _, last, _, err := Marks(path, k.Public()); err != nil || last != 4 {
+		t.Errorf("Marks ends at %d, %v, want 4", last, err)
+	}
+	if _, err := OpenJournal(path, k.Public()); err != nil {
+		t.Errorf("OpenJournal = %v", err)
+	}
+}
