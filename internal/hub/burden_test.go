@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"vaguemestre/internal/store"
+	"vaguemestre/internal/xdm"
 )
 
 // A nesting store tells of a View within a View: an engine with few readers
@@ -85,4 +87,41 @@ func TestAnAnswerWithManySmallFilesGoesThrough(t *testing.T) {
 		t.Errorf("%d mails came, or not as they were sent", len(got))
 	}
 	h.verifies()
+}
+
+// zipped is an IHE_XDM.zip of one document.
+func zipped(t *testing.T, d xdm.Document) string {
+	t.Helper()
+	var b bytes.Buffer
+	err := xdm.Write(&b, &xdm.Package{Sets: []xdm.SubmissionSet{{UniqueID: "1.2.3"}}, Documents: []xdm.Document{d}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestNoDocumentKeepsAPatientFromTheOthers(t *testing.T) {
+	t.Parallel()
+	huge := pdf + files(1, 1<<20)[1] + strings.Repeat("%", 38<<20)
+	for name, file := range map[string][]string{
+		"unpacked, larger than any mail": {"IHE_XDM.zip", zipped(t, xdm.Document{Name: "a.pdf", MediaType: "application/pdf", Title: "Grand", Data: []byte(huge)})},
+		"a title without end":            {"cr.xml", report("1.2.250.1.999.7", matriculeOf(alice), "ESSAI", strings.Repeat("Long ", 60_000))},
+		"a title of control characters":  {"cr.xml", report("1.2.250.1.999.8", matriculeOf(alice), "ESSAI", strings.Repeat("&#9;&#10;&#x85;", 50_000))},
+		"a file name without end":        {strings.Repeat("n", 100_000) + ".pdf", pdf},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t)
+			if err := h.deliver(thomas, attach(thomas, alice, "hostile@test", "", file...), alice); err != nil {
+				t.Fatal(err)
+			}
+			text := report("1.2.250.1.999.9", matriculeOf(alice), "ESSAI", "Radiographie")
+			if err := h.deliver(thomas, attach(thomas, alice, "plain@test", "", "cr.xml", text), alice); err != nil {
+				t.Fatal(err)
+			}
+			if got := h.shelves(alice); got["Imagerie"]+got["Autres documents"] != 2 {
+				t.Errorf("shelves are %v, want both documents", got)
+			}
+			h.verifies()
+		})
+	}
 }

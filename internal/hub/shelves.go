@@ -77,8 +77,8 @@ func (m *Mailbox) shelveSome(ctx context.Context) (more bool, err error) {
 			continue
 		}
 		views[i], err = m.viewOf(ctx, d)
-		if errors.Is(err, fault.Corrupt) {
-			m.h.Log.Error("document does not open", "err", err)
+		if hopeless(err) {
+			m.h.Log.Error("document cannot be shown", "err", err)
 			continue
 		}
 		if err != nil {
@@ -106,8 +106,22 @@ func (m *Mailbox) shelveSome(ctx context.Context) (more bool, err error) {
 	return true, err
 }
 
+// hopeless reports whether a document will fail the same way each time it is
+// looked at. Such a one must not keep its owner from all the others.
+func hopeless(err error) bool {
+	return errors.Is(err, fault.Corrupt) || errors.Is(err, fault.TooLarge) || errors.Is(err, fault.Invalid)
+}
+
 func (m *Mailbox) putOnShelf(t *tx, code string, v *sealedMail) error {
 	shelf, err := m.book.EnsureShelf(t.Writer, shelfRoot+shelfName(code))
+	if err != nil {
+		return err
+	}
+	_, _, err = m.book.File(t.Writer, shelf, v.filing)
+	if errors.Is(err, fault.TooLarge) { // nothing is written then
+		m.h.Log.Error("document cannot be listed", "err", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -117,8 +131,7 @@ func (m *Mailbox) putOnShelf(t *tx, code string, v *sealedMail) error {
 			return err
 		}
 	}
-	_, _, err = m.book.File(t.Writer, shelf, v.filing)
-	return err
+	return nil
 }
 
 func shelfName(code string) string {
@@ -161,7 +174,9 @@ func (m *Mailbox) viewOf(ctx context.Context, d vault.Document) (*sealedMail, er
 	if err != nil {
 		return nil, err
 	}
-	mail, err := message.Parse(raw, message.Default)
+	lim := message.Default
+	lim.Size = max(lim.Size, int64(len(raw))) // a file unpacked from a zip may be larger than any mail
+	mail, err := message.Parse(raw, lim)
 	if err != nil {
 		return nil, err
 	}
