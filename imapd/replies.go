@@ -11,28 +11,29 @@ import (
 	"vaguemestre/internal/hub"
 )
 
-// replies says how each kind of failure is told to a client (RFC 5530).
+// replies says how each kind of failure is told to a client (RFC 5530). Mail
+// programs show these sentences to people: French first, in ASCII.
 var replies = map[fault.Kind]*imap.Error{
 	fault.Invalid:         no(imap.ResponseCodeCannot, "Not valid"),
-	fault.NotFound:        no(imap.ResponseCodeNonExistent, "No such mailbox or message"),
-	fault.Exists:          no(imap.ResponseCodeAlreadyExists, "Exists already"),
-	fault.Denied:          no(imap.ResponseCodeNoPerm, "Not permitted"),
-	fault.Unauthenticated: no(imap.ResponseCodeAuthenticationFailed, "Authentication failed"),
-	fault.TooLarge:        no(imap.ResponseCodeTooBig, "Too large"),
-	fault.Quota:           no(imap.ResponseCodeOverQuota, "No room left"),
-	fault.Throttled:       no(imap.ResponseCodeLimit, "Too many requests, try again later"),
-	fault.Unavailable:     no(imap.ResponseCodeUnavailable, "Temporarily unavailable"),
-	fault.Sealed:          no(imap.ResponseCodeUnavailable, "The hub is sealed, try again later"),
-	fault.Corrupt:         no(imap.ResponseCodeCorruption, "Stored data is damaged, please tell the administrator"),
-	fault.Internal:        no(imap.ResponseCodeServerBug, "An error of ours, it is noted"),
+	fault.NotFound:        no(imap.ResponseCodeNonExistent, "Ce dossier ou ce message n'existe pas. / No such mailbox or message."),
+	fault.Exists:          no(imap.ResponseCodeAlreadyExists, "Existe deja. / Exists already."),
+	fault.Denied:          no(imap.ResponseCodeNoPerm, "Ce n'est pas permis. / Not permitted."),
+	fault.Unauthenticated: no(imap.ResponseCodeAuthenticationFailed, "Identifiant ou mot de passe refuse. / Authentication failed."),
+	fault.TooLarge:        no(imap.ResponseCodeTooBig, "Trop lourd. / Too large."),
+	fault.Quota:           no(imap.ResponseCodeOverQuota, "Boite pleine. / No room left."),
+	fault.Throttled:       no(imap.ResponseCodeLimit, "Trop de demandes, reessayez plus tard. / Too many requests, try again later."),
+	fault.Unavailable:     no(imap.ResponseCodeUnavailable, "Indisponible pour l'instant, reessayez plus tard. / Temporarily unavailable, try again later."),
+	fault.Sealed:          no(imap.ResponseCodeUnavailable, "Lecture fermee pour l'instant : le serveur est scelle, reessayez plus tard. / The hub is sealed, try again later."),
+	fault.Corrupt:         no(imap.ResponseCodeCorruption, "Ce qui est conserve est abime, prevenez l'administrateur. / Stored data is damaged, please tell the administrator."),
+	fault.Internal:        no(imap.ResponseCodeServerBug, "Une erreur de notre part, elle est notee. / An error of ours, it is noted."),
 }
 
 // The refusals that this package decides by itself.
 var (
-	errReadOnly   = no(imap.ResponseCodeNoPerm, "The mailbox was opened with EXAMINE")
-	errShelf      = no(imap.ResponseCodeCannot, "Documents cannot be changed by mail; only \\Seen is kept")
-	errFixed      = no(imap.ResponseCodeCannot, "This mailbox cannot be renamed or deleted")
-	errName       = no(imap.ResponseCodeCannot, "Not a name for a mailbox")
+	errReadOnly   = no(imap.ResponseCodeNoPerm, "Ce dossier est ouvert en lecture seule. / The mailbox was opened with EXAMINE.")
+	errShelf      = no(imap.ResponseCodeCannot, "Les documents du DMP ne se modifient pas par messagerie. / Documents cannot be changed by mail; only \\Seen is kept.")
+	errFixed      = no(imap.ResponseCodeCannot, "Ce dossier ne se renomme ni ne se supprime. / This mailbox cannot be renamed or deleted.")
+	errName       = no(imap.ResponseCodeCannot, "Ce nom ne convient pas a un dossier. / Not a name for a mailbox.")
 	errSpecialUse = no("USEATTR", "Special uses are fixed")
 	errChildren   = no(imap.ResponseCodeHasChildren, "There are mailboxes below it")
 	errInUse      = no(imap.ResponseCodeInUse, "The mailbox is selected in this session")
@@ -41,7 +42,7 @@ var (
 	errUnknownCTE = no(imap.ResponseCodeUnknownCTE, "Unknown transfer encoding")
 	errFlags      = no(imap.ResponseCodeLimit, "At most 64 keywords of 64 characters")
 	errComplex    = no(imap.ResponseCodeLimit, "Search too complex")
-	errSessions   = no(imap.ResponseCodeLimit, "Too many sessions")
+	errSessions   = no(imap.ResponseCodeLimit, "Trop de connexions a la fois. / Too many sessions.")
 	errMechanism  = no("", "No such mechanism")
 	errBadFlag    = bad("Not a flag that can be set")
 	errPartial    = bad("Partial out of range")
