@@ -6,10 +6,12 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"vaguemestre/internal/blob"
 	"vaguemestre/internal/store"
 	"vaguemestre/internal/xdm"
 )
@@ -123,5 +125,60 @@ func TestNoDocumentKeepsAPatientFromTheOthers(t *testing.T) {
 			}
 			h.verifies()
 		})
+	}
+}
+
+// countingBlobs counts what is put.
+type countingBlobs struct {
+	blob.Store
+	puts atomic.Int32
+}
+
+func (c *countingBlobs) Put(ctx context.Context, part store.Part, id blob.ID, write func(io.Writer) error) error {
+	c.puts.Add(1)
+	return c.Store.Put(ctx, part, id, write)
+}
+
+func TestARetryDoesNothingAgainForThoseWhoHaveTheMail(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	blobs := &countingBlobs{Store: h.blobs}
+	h.Hub.Blobs = blobs
+	raw := large(thomas, adam, "retry@test")
+	if err := h.deliver(thomas, raw, adam, cardio); err != nil {
+		t.Fatal(err)
+	}
+	if n := blobs.puts.Swap(0); n != 2 {
+		t.Fatalf("%d blobs were put, want one for each recipient", n)
+	}
+	if err := h.deliver(thomas, raw, adam, cardio, alone); err != nil {
+		t.Fatal(err)
+	}
+	if n := blobs.puts.Load(); n != 1 {
+		t.Errorf("the retry put %d blobs, want one, for the recipient who is new", n)
+	}
+	h.verifies()
+}
+
+func TestAnOwnersKeyLeavesMemoryWithTheLastSession(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	one, two := h.session(alice), h.session(alice)
+	part := one.actor.Part
+	one.Close()
+	if _, ok := h.keys.get(part); !ok {
+		t.Error("the key went with the first of two sessions")
+	}
+	two.Close()
+	if _, ok := h.keys.get(part); ok {
+		t.Error("the key is still there after the last session")
+	}
+	for _, err := range h.Trail(t.Context(), two.actor) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, ok := h.keys.get(part); ok {
+		t.Error("the key is still there after the trail was read")
 	}
 }

@@ -32,7 +32,7 @@ func (h *Hub) Deliver(ctx context.Context, d Delivery) (Receipt, error) {
 	if err := h.checkAuthor(p); err != nil {
 		return Receipt{}, err
 	}
-	to, err := h.resolveAll(ctx, d.To)
+	to, err := h.resolveAll(ctx, p)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -48,16 +48,16 @@ func (h *Hub) Deliver(ctx context.Context, d Delivery) (Receipt, error) {
 	return p.receipt, h.fileAll(ctx, p, to)
 }
 
-// resolveAll finds the addressees, each once.
-func (h *Hub) resolveAll(ctx context.Context, list []Recipient) ([]addressee, error) {
+// resolveAll finds the addressees of a mail, each once.
+func (h *Hub) resolveAll(ctx context.Context, p *parcel) ([]addressee, error) {
 	seen := map[ident.Address]bool{}
-	to := make([]addressee, 0, len(list))
-	for _, r := range list {
+	to := make([]addressee, 0, len(p.To))
+	for _, r := range p.To {
 		if seen[r.Address] {
 			continue
 		}
 		seen[r.Address] = true
-		a, err := h.resolveAgain(ctx, r.Address)
+		a, err := h.resolveAgain(ctx, p, r.Address)
 		if err != nil {
 			return nil, err
 		}
@@ -69,7 +69,7 @@ func (h *Hub) resolveAll(ctx context.Context, list []Recipient) ([]addressee, er
 // resolveAgain finds an addressee that CheckRecipient has allowed, most often a
 // moment ago, and what it takes to seal to it. What it remembers is only where
 // the addressee is: whoever is no longer there is not known.
-func (h *Hub) resolveAgain(ctx context.Context, a ident.Address) (addressee, error) {
+func (h *Hub) resolveAgain(ctx context.Context, p *parcel, a ident.Address) (addressee, error) {
 	to := addressee{Address: a, Patient: h.isPatient(a)}
 	var ok bool
 	if to.Part, ok = h.places.get(a); !ok {
@@ -79,9 +79,13 @@ func (h *Hub) resolveAgain(ctx context.Context, a ident.Address) (addressee, err
 		}
 	}
 	return to, h.view(ctx, to.Part, func(r store.Reader) (err error) {
-		if err = h.load(r, &to); err == nil && to.Known {
-			to.Cert, err = h.cert(r, to.Part)
+		if err = h.load(r, &to); err != nil || !to.Known {
+			return err
 		}
+		if to.Cert, err = h.cert(r, to.Part); err != nil {
+			return err
+		}
+		to.Filed, err = mailbox.Marked(r, h.mark(p, to.Part), h.Now())
 		return err
 	})
 }
@@ -136,6 +140,9 @@ func (h *Hub) fileAll(ctx context.Context, p *parcel, to []addressee) error {
 func (h *Hub) file(ctx context.Context, p *parcel, to addressee) error {
 	if !to.Known { // what CheckRecipient knew has changed since
 		return refuse(policy.Decide(policy.Request{Act: policy.SendMail, Actor: p.Actor.policy(), SenderIsActor: true, Mailbox: to.mailbox()}))
+	}
+	if to.Filed { // the retry of a large mail to many would else take as long each time
+		return nil
 	}
 	s, err := h.seal(p, to)
 	if err != nil {

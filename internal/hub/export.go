@@ -26,6 +26,7 @@ func (h *Hub) Export(ctx context.Context, operator string, a ident.Address, to *
 	if err != nil {
 		return 0, err
 	}
+	defer h.keys.forget(part)
 	if err := h.noteOperator(ctx, part, operator, "export", to.Fingerprint()); err != nil {
 		return 0, err
 	}

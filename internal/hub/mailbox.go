@@ -61,13 +61,15 @@ func (h *Hub) take(ctx context.Context, part store.Part) (*book, error) {
 	return opened, nil
 }
 
-// give takes one session off a book, and closes it after the last.
+// give takes one session off a book. After the last it closes it, and drops the
+// owner's key.
 func (h *Hub) give(part store.Part, b *book) {
 	h.books.mu.Lock()
 	defer h.books.mu.Unlock()
 	if b.sessions--; b.sessions == 0 {
 		delete(h.books.open, part)
 		b.Close()
+		h.keys.forget(part)
 	}
 }
 

@@ -36,6 +36,7 @@ type addressee struct {
 	BAL     directory.BAL // of one that is known and no patient's
 	Space   patient.Space // of a patient who is known
 	Cert    *keyring.Cert // of one that a mail is being filed with
+	Filed   bool          // that mail is there already
 }
 
 // nowhere is a partition that nothing is ever written to: asking it costs what

@@ -77,6 +77,7 @@ func (h *Hub) Trail(ctx context.Context, a Actor) iter.Seq2[audit.Entry, error] 
 			yield(audit.Entry{}, err)
 			return
 		}
+		defer h.keys.forget(a.Part)
 		err = h.view(ctx, a.Part, func(r store.Reader) error {
 			for e, err := range audit.Entries(r, a.Part, key, 0) {
 				if err != nil || !yield(e, nil) {
