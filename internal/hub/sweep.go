@@ -5,9 +5,11 @@ import (
 	"errors"
 	"time"
 
+	"vaguemestre/internal/audit"
 	"vaguemestre/internal/blob"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/mailbox"
+	"vaguemestre/internal/owner"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault"
 )
@@ -60,23 +62,40 @@ func (h *Hub) sweepOrphans(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var errs []error // one owner whose mailbox is damaged keeps none of the others
 	for part, ids := range old {
 		held, err := h.heldBlobs(ctx, part)
-		if err != nil {
-			if errors.Is(err, fault.NotFound) {
-				continue // erased, or not ours to judge
+		if errors.Is(err, fault.NotFound) {
+			var erased bool
+			if erased, err = h.erased(ctx, part); err == nil && !erased {
+				continue // not ours to judge
 			}
-			return err
+		}
+		if err != nil {
+			errs = append(errs, err)
+			continue
 		}
 		for _, id := range ids {
 			if !held[id] && !waiting[id] {
-				if err := h.Blobs.Delete(ctx, part, id); err != nil {
-					return err
-				}
+				errs = append(errs, h.Blobs.Delete(ctx, part, id))
 			}
 		}
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// erased reports whether a partition had an owner once: there is no key any
+// more, and the trail that an erasure leaves.
+func (h *Hub) erased(ctx context.Context, part store.Part) (erased bool, err error) {
+	err = h.view(ctx, part, func(r store.Reader) error {
+		if _, err := owner.Locked(r); !errors.Is(err, fault.NotFound) {
+			return err
+		}
+		head, err := audit.Head(r, h.scope(part))
+		erased = head.Count > 0
+		return err
+	})
+	return erased, err
 }
 
 // waitingBlobs collects the blobs of answers that are on their way.
