@@ -91,7 +91,13 @@ func (h *Hub) checkpoint(ctx context.Context, parts []store.Part) error {
 	if err != nil {
 		return err
 	}
-	return h.commit(ctx, hubPart, func(t *tx) error { return audit.KeepCheckpoint(t, t.Scope, number) })
+	return h.commit(ctx, hubPart, func(t *tx) error {
+		// A journal begun anew does not hide that there was a longer one.
+		if seen, err := audit.LastCheckpoint(t, t.Scope); err != nil || number <= seen {
+			return err
+		}
+		return audit.KeepCheckpoint(t, t.Scope, number)
+	})
 }
 
 // auditSigner returns the key that signs checkpoints, making it at need.
@@ -134,10 +140,12 @@ func (h *Hub) marks(ctx context.Context) (map[store.Part][]audit.Mark, error) {
 		if !os.IsNotExist(err) {
 			return nil, fmt.Errorf("hub: journal: %w", err)
 		}
-		if err := h.Checkpoint(ctx); err != nil { // the first one, if anything has happened
+		if seen, err := h.lastCheckpoint(ctx); err != nil {
 			return nil, err
+		} else if seen > 0 {
+			return nil, fmt.Errorf("hub: the journal is missing, and there were %d checkpoints: %w", seen, fault.Corrupt)
 		}
-		return nil, nil
+		return nil, h.Checkpoint(ctx) // the first one, if anything has happened
 	}
 	signer, err := h.auditSigner(ctx)
 	if err != nil {

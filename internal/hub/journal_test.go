@@ -64,6 +64,31 @@ func TestAJournalThatWasChangedShows(t *testing.T) {
 	}
 }
 
+func TestAJournalThatIsGoneShows(t *testing.T) {
+	h := newHouse(t)
+	h.Journal = filepath.Join(t.TempDir(), "journal")
+	for range 3 {
+		h.login(alice)
+		if err := h.Checkpoint(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(h.Journal); err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"before", "after"} {
+		rep, err := h.VerifyTrails(t.Context())
+		if err != nil || len(rep.Findings) == 0 {
+			t.Errorf("%s the next checkpoint it is not found: %v", when, err)
+		}
+		h.Hub.journal = newJournal() // as a new process begins
+		h.login(alice)
+		if err := h.Checkpoint(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestOldErasureSecretsAreToldByTheJournal(t *testing.T) {
 	h := newHouse(t)
 	h.Journal = filepath.Join(t.TempDir(), "journal")
