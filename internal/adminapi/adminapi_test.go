@@ -244,6 +244,7 @@ func TestWhatFailsIsToldWithItsKind(t *testing.T) {
 		{"an address that is none", "hub/why", Route{"a@b@c", ins}, nil, fault.Invalid, "exactly one @"},
 		{"a patient without a name", "patient/add", Patient{Matricule: ins}, nil, fault.Invalid, "birth name"},
 		{"a professional without a profession", "mailbox/add", BAL{Kind: "PER", Address: "a@b.test", Name: "A"}, nil, fault.Invalid, "profession"},
+		{"a profession that is written out", "mailbox/add", BAL{Kind: "PER", Address: "a@b.test", Name: "A", Profession: "medecin"}, nil, fault.Invalid, "G15_10"},
 		{"a kind of mailbox that does not exist", "mailbox/add", BAL{Kind: "PAT", Address: "a@b.test", Name: "A"}, nil, fault.Invalid, "PER, ORG, APP or CAB"},
 		{"a limit below nothing", "mailbox/limits", Allowance{"a@b.test", -1, 5}, nil, fault.Invalid, "from 0 to"},
 		{"an RPPS with a wrong key", "mailbox/add", BAL{Kind: "APP", Address: "a@b.test", Name: "A", RPPS: "12345678901"}, nil, fault.Invalid, "RPPS"},

@@ -92,8 +92,8 @@ func orElse(err error, next func() error) error {
 func checkBAL(b directory.BAL) error {
 	switch b.Kind {
 	case directory.Personal:
-		if b.Profession == "" {
-			return fmt.Errorf("adminapi: the mailbox of a person says the profession, such as G15_10: %w", fault.Invalid)
+		if !isCode(string(b.Profession)) {
+			return fmt.Errorf("adminapi: the mailbox of a person says the profession, a code of JDV_J01 such as G15_10: %w", fault.Invalid)
 		}
 	case directory.Organisational, directory.Application, directory.Practice:
 	default:
@@ -108,6 +108,12 @@ func checkBAL(b directory.BAL) error {
 		}
 	}
 	return nil
+}
+
+// isCode tells whether s has the form of a code of JDV_J01: a profession
+// written out would match no rule, and nobody would notice.
+func isCode(s string) bool {
+	return s != "" && len(s) <= 16 && strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
 }
 
 func show(ctx context.Context, c call, in Name) (Description, error) {
