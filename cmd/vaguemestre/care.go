@@ -229,12 +229,16 @@ func operatorCommand() *cobra.Command {
 	}
 	remove := &cobra.Command{
 		Use: "remove NAME", Short: "end an operator, at once", Args: args(1),
-		RunE: func(_ *cobra.Command, argv []string) error {
+		RunE: func(cmd *cobra.Command, argv []string) error {
 			c, err := loadConfig(data, file)
 			if err != nil {
 				return err
 			}
-			return removeOperator(c.Operators, argv[0])
+			if err := removeOperator(c.Operators, argv[0]); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "operator %s has ended\n", argv[0])
+			return nil
 		},
 	}
 	cmd := group("operator", "who may use these verbs", add, remove)
