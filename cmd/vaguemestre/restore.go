@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -13,6 +14,7 @@ import (
 	"vaguemestre/internal/blob/blobdir"
 	"vaguemestre/internal/config"
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/hub"
 )
 
 // A restoration says what to fill an empty place with: the data of a backup,
@@ -24,6 +26,8 @@ type restoration struct {
 	secrets  string
 	operator string
 	postgres string // what the configuration will say; empty: SQLite in data
+
+	erased int // owners who had been erased since the backup
 }
 
 func restoreCommand() *cobra.Command {
@@ -122,6 +126,9 @@ func (r *restoration) fill(ctx context.Context, c, old *config.Config, k keys) e
 	if err := writeNew(c.Keys.Escrow, cert, 0o644); err != nil {
 		return err
 	}
+	if err := r.eraseAgain(ctx, c, k); err != nil {
+		return err
+	}
 	if err := makeCertificate(c); err != nil {
 		return err
 	}
@@ -129,6 +136,30 @@ func (r *restoration) fill(ctx context.Context, c, old *config.Config, k keys) e
 		return err
 	}
 	return writeNew(filepath.Join(r.data, config.FileName), c.Commented(r.data), 0o600)
+}
+
+// eraseAgain erases those whom the current secrets no longer know: the backup
+// is from before.
+func (r *restoration) eraseAgain(ctx context.Context, c *config.Config, k keys) (err error) {
+	quiet := slog.New(slog.DiscardHandler)
+	e, err := openEngines(ctx, c, k, quiet)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, e.close()) }()
+	h, err := hub.New(hub.Config{
+		Store: e.store, Blobs: e.blobs, Bus: e.bus,
+		Index: k.index, Ring: k.ring, Erasure: k.erasure, Escrow: k.escrow, Journal: c.Checkpoints,
+		Domain: c.Domain, PatientDomain: c.PatientDomain, TestMode: c.TestMode,
+		Limits: hubLimits(c.Limits), Now: clock, Log: quiet,
+	})
+	if err != nil {
+		return err
+	}
+	if r.erased, err = h.EraseAgain(ctx, "restore by "+r.operator); err != nil || r.erased == 0 {
+		return err
+	}
+	return h.Checkpoint(ctx)
 }
 
 func restoreBlobs(ctx context.Context, to, from string) error {
@@ -152,8 +183,9 @@ func (r *restoration) farewell(w io.Writer, c *config.Config) {
   keys            %s   (used where they are)
   certificate     new; put the real one into [tls]
   operator        %s, token in %s
+  erased again    %d, who had been erased since the backup
 
 Start it:   vaguemestre serve --data %s
 Then:       vaguemestre verify --data %s
-`, r.data, c.Path, r.secrets, r.operator, filepath.Join(c.Operators, r.operator+tokenSuffix), r.data, r.data)
+`, r.data, c.Path, r.secrets, r.operator, filepath.Join(c.Operators, r.operator+tokenSuffix), r.erased, r.data, r.data)
 }

@@ -118,6 +118,9 @@ func (h *Hub) fileAll(ctx context.Context, p *parcel, to []addressee) error {
 	var refused []failure
 	var passing error
 	for _, a := range to {
+		if ctx.Err() != nil {
+			return fmt.Errorf("hub: deliver: %v: %w", ctx.Err(), fault.Unavailable)
+		}
 		var r *Refusal
 		switch err := h.file(ctx, p, a); {
 		case errors.As(err, &r):

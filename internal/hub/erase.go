@@ -32,12 +32,50 @@ func (h *Hub) Erase(ctx context.Context, operator string, a ident.Address) error
 	if err := h.Carry(ctx, part); err != nil { // there will be nobody to tell
 		h.Log.Warn("answers of an erased patient are dropped", "err", err)
 	}
+	return h.erase(ctx, operator, part, a)
+}
+
+// EraseAgain erases those who were erased once and are there all the same:
+// what data older than an erasure calls for, once it is restored beside the
+// current secrets. Nobody could read what they would receive. It returns how
+// many they were.
+func (h *Hub) EraseAgain(ctx context.Context, operator string) (n int, err error) {
+	if h.Sealed() {
+		return 0, fmt.Errorf("hub: erase again: %w", fault.Sealed)
+	}
+	back := map[store.Part]string{}
+	err = h.eachOwner(ctx, func(part store.Part, r store.Reader) error {
+		if _, err := h.Erasure.Find(part); !errors.Is(err, fault.NotFound) {
+			return err
+		}
+		b, _, err := directory.Load(r, h.scope(part))
+		back[part] = b.Address
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	for part, address := range back {
+		a, err := ident.ParseAddress(address)
+		if err == nil {
+			err = h.erase(ctx, operator, part, a)
+		}
+		if err != nil {
+			return n, fmt.Errorf("hub: erase again: %w", err)
+		}
+		n++
+	}
+	return n, nil
+}
+
+// erase destroys the secret of a partition's owner and removes what there is.
+func (h *Hub) erase(ctx context.Context, operator string, part store.Part, a ident.Address) error {
 	if err := h.Erasure.Destroy(part); err != nil {
 		return fmt.Errorf("hub: erase: %w", err)
 	}
 	h.keys.forget(part)
 	h.certs.forget(part)
-	err = h.do(ctx, part, func(t *tx) error {
+	err := h.do(ctx, part, func(t *tx) error {
 		t.note(audit.Entry{Actor: operator, Act: "erase"})
 		for _, erase := range erasers {
 			if err := erase(t.Writer); err != nil {

@@ -77,6 +77,7 @@ func (h *Hub) give(part store.Part, b *book) {
 type place struct {
 	folder mailbox.FolderID
 	uid    mailbox.UID
+	shelf  bool // it shows a document of the vault
 }
 
 // messages yields every message of a mailbox, folder by folder.
@@ -92,7 +93,7 @@ func (b *book) messages(r store.Reader) iter.Seq2[place, error] {
 				continue
 			}
 			for named, err := range b.IDs(r, f.ID) {
-				if !yield(place{f.ID, named.UID}, err) || err != nil {
+				if !yield(place{f.ID, named.UID, f.ReadOnly}, err) || err != nil {
 					return
 				}
 			}

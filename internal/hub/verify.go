@@ -123,7 +123,9 @@ func (h *Hub) verifyOwner(ctx context.Context, part store.Part, rep *Report) err
 			if err != nil {
 				return err
 			}
-			rep.Messages++
+			if !at.shelf { // which the documents are counted for
+				rep.Messages++
+			}
 			if err := h.verifyMessage(ctx, r, part, b, at, rep); err != nil {
 				find(fmt.Sprintf("message %d of folder %d", at.uid, at.folder), err)
 			}
