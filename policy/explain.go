@@ -18,11 +18,11 @@ var explanations = map[string]Explanation{
 	"never/insurers":              {"Ni l'Assurance maladie, ni les complémentaires, ni les banques n'ont jamais accès aux espaces de santé.", "Neither the health insurance, nor complementary insurers, nor banks ever have access to the health spaces."},
 	"never/employers":             {"Un employeur n'a jamais accès aux espaces de santé.", "An employer never has access to the health spaces."},
 	"never/state":                 {"L'État n'a jamais accès aux espaces de santé.", "The State never has access to the health spaces."},
-	"actor/unknown":               {"La personne qui demande n'est pas identifiée.", "The person who asks is not identified."},
+	"actor/unknown":               {"La personne qui demande n'est pas identifiée, ou n'a pas de boîte ici.", "The person who asks is not identified, or has no mailbox here."},
 	"actor/suspended":             {"Ce compte est suspendu. Adressez-vous à l'opérateur de la messagerie.", "This account is suspended. Ask the operator of the mail service."},
 	"administrator/never-content": {"Le personnel de l'opérateur fait fonctionner le service ; il n'a jamais accès aux messages ni aux documents.", "The operator's staff runs the service; it never has access to messages or documents."},
 
-	"sender/not-yours":                           {"L'adresse d'expéditeur n'est pas la vôtre : on n'écrit pas au nom d'un autre.", "The sender's address is not yours: nobody writes in the name of another."},
+	"sender/not-yours":                           {"L'adresse d'expéditeur manque ou n'est pas la vôtre : on n'écrit pas au nom d'un autre.", "The sender's address is missing or not yours: nobody writes in the name of another."},
 	"thread/patients-do-not-write-to-each-other": {"La messagerie relie les patients et les professionnels ; les patients ne s'y écrivent pas entre eux.", "The mail service links patients and professionals; patients do not write to each other with it."},
 	"document/not-yours":                         {"Ce dossier n'est pas le vôtre.", "This record is not yours."},
 
