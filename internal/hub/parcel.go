@@ -42,7 +42,11 @@ func (h *Hub) open(d Delivery) (*parcel, error) {
 	p := &parcel{Delivery: d, receipt: Receipt{ID: vault.NewID()[:16], Time: now}}
 	lim := message.Default
 	lim.Size = h.Limits.Mail + maxTrace
-	mail, err := message.Parse(append(h.trace(d, p.receipt), d.Mail...), lim)
+	raw := h.trace(d, p.receipt) // with room for the mail
+	traced := len(raw)
+	raw = append(raw, d.Mail...)
+	p.Mail = raw[traced:] // so that the mail is in memory once
+	mail, err := message.Parse(raw, lim)
 	if err != nil {
 		return nil, fmt.Errorf("hub: deliver: %w", err)
 	}
