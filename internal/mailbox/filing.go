@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault/keyring"
@@ -137,20 +138,5 @@ func Usage(r store.Reader) (bytes int64, messages uint32, err error) {
 
 // Erase deletes every key of the mailbox.
 func Erase(w store.Writer) error {
-	return erase(w, Prefix)
-}
-
-func erase(w store.Writer, prefix string) error {
-	var keys []string
-	from, to := store.Prefix(prefix)
-	for p, err := range w.Scan(from, to) {
-		if err != nil {
-			return err
-		}
-		keys = append(keys, p.Key)
-	}
-	for _, k := range keys {
-		w.Delete(k)
-	}
-	return nil
+	return fact.Erase(w, Prefix)
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 )
@@ -338,7 +339,7 @@ func (b *Book) empty(w store.Writer, id FolderID) (freed []string, err error) {
 		return nil, err
 	}
 	for _, kind := range []string{flagsKind, apartKind, blockKind, textsKind, longKind} {
-		if err := erase(w, folderPrefix(kind, id)); err != nil {
+		if err := fact.Erase(w, folderPrefix(kind, id)); err != nil {
 			return nil, err
 		}
 	}

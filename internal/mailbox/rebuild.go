@@ -1,6 +1,7 @@
 package mailbox
 
 import (
+	"vaguemestre/internal/fact"
 	"vaguemestre/internal/store"
 )
 
@@ -20,7 +21,7 @@ func Rebuild(w store.Writer) (wrong bool, err error) {
 		st.texts = was.texts // what is dropped was not wrong
 		wrong = wrong || *st != was
 		for _, kind := range []string{textsKind, longKind} {
-			if err := erase(w, folderPrefix(kind, st.id)); err != nil {
+			if err := fact.Erase(w, folderPrefix(kind, st.id)); err != nil {
 				return false, err
 			}
 		}
