@@ -11,7 +11,8 @@ import (
 	"sync"
 	"testing"
 
-	"golang.org/x/crypto/sha3"
+	"crypto/sha3"
+
 	"pgregory.net/rapid"
 
 	"vaguemestre/internal/fault"
@@ -267,7 +268,7 @@ func TestXAES(t *testing.T) {
 			t.Errorf("key %d: %x, want %s", v.key, got, v.want)
 		}
 	}
-	in, out := sha3.NewShake128(), sha3.NewShake128()
+	in, out := sha3.NewSHAKE128(), sha3.NewSHAKE128()
 	draw := func(n int) []byte { b := make([]byte, n); _, _ = in.Read(b); return b }
 	for range 10_000 {
 		key, nonce := draw(32), draw(24)
