@@ -70,7 +70,7 @@ func (h *Hub) lookup(ctx context.Context, login string) (a ident.Address, part s
 	}
 	part, known, err := h.find(ctx, a)
 	if err == nil && !known {
-		part = "nobody"
+		part = nowhere
 	}
 	return a, part, err
 }
