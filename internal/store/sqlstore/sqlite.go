@@ -77,8 +77,9 @@ func OpenSQLite(path string) (*Store, error) {
 	return newStore(db), nil
 }
 
-// lockFile holds a lock for as long as the process lives. It is a file of its
-// own because closing any descriptor of the database would drop SQLite's locks.
+// lockFile holds a lock until unlockFile, or for as long as the process lives.
+// It is a file of its own because closing any descriptor of the database would
+// drop SQLite's locks.
 func lockFile(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -89,6 +90,13 @@ func lockFile(path string) (*os.File, error) {
 		return nil, fmt.Errorf("sqlstore: open: another process has this store open: %w", fault.Unavailable)
 	}
 	return f, nil
+}
+
+// unlockFile gives the lock up before it closes the file: a program that this
+// process is starting just now has a copy of the descriptor until it runs, and
+// would keep a lock that is only closed.
+func unlockFile(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 }
 
 func (db *sqliteDB) open(path string) error {
@@ -229,7 +237,7 @@ func (db *sqliteDB) close() error {
 	if db.writer != nil {
 		errs = append(errs, db.writer.close())
 	}
-	return errors.Join(append(errs, db.lock.Close())...)
+	return errors.Join(append(errs, unlockFile(db.lock))...)
 }
 
 // A sqliteSnapshot is a read transaction on a connection of its own.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -85,6 +86,28 @@ func TestOnlyTheOwnerMayReadTheFiles(t *testing.T) {
 			t.Errorf("%s has mode %v, want 0600", f.Name(), info.Mode())
 		}
 	}
+}
+
+func TestClosingFreesTheStoreWhileAnotherProgramIsBeingStarted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hub.db")
+	s, err := OpenSQLite(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What a child holds between fork and exec.
+	inherited, err := syscall.Dup(int(s.db.(*sqliteDB).lock.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(inherited)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := OpenSQLite(path)
+	if err != nil {
+		t.Fatalf("a closed store keeps its lock: %v", err)
+	}
+	again.Close()
 }
 
 func TestSQLiteRefusesToStart(t *testing.T) {
