@@ -17,6 +17,7 @@ var replies = map[fault.Kind]*imap.Error{
 	fault.Invalid:         no(imap.ResponseCodeCannot, "Not valid"),
 	fault.NotFound:        no(imap.ResponseCodeNonExistent, "Ce dossier ou ce message n'existe pas. / No such mailbox or message."),
 	fault.Exists:          no(imap.ResponseCodeAlreadyExists, "Existe deja. / Exists already."),
+	fault.Conflict:        no(imap.ResponseCodeInUse, "Change entre-temps, recommencez. / Changed meanwhile, try again."),
 	fault.Denied:          no(imap.ResponseCodeNoPerm, "Ce n'est pas permis. / Not permitted."),
 	fault.Unauthenticated: no(imap.ResponseCodeAuthenticationFailed, "Identifiant ou mot de passe refuse. / Authentication failed."),
 	fault.TooLarge:        no(imap.ResponseCodeTooBig, "Trop lourd. / Too large."),

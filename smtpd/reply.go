@@ -43,6 +43,7 @@ var replies = map[fault.Kind]*reply{
 	fault.Invalid:         r(550, 5, 6, 0, "Ce message est illisible. / This is not a mail that can be read."),
 	fault.NotFound:        r(550, 5, 1, 1, "Pas de destinataire a cette adresse. / No such recipient here."),
 	fault.Exists:          notNow,
+	fault.Conflict:        notNow,
 	fault.Denied:          r(550, 5, 7, 1, "Ce n'est pas permis. / Not permitted."),
 	fault.Unauthenticated: r(535, 5, 7, 8, "Identifiant ou mot de passe refuse. / Authentication failed."),
 	fault.TooLarge:        r(552, 5, 3, 4, "Message trop lourd. / Mail too large."),

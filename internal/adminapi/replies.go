@@ -21,6 +21,7 @@ var replies = map[fault.Kind]reply{
 	fault.Invalid:         {http.StatusBadRequest, "This cannot be done as asked."},
 	fault.NotFound:        {http.StatusNotFound, "There is nothing by that name."},
 	fault.Exists:          {http.StatusConflict, "There is one by that name already."},
+	fault.Conflict:        {http.StatusConflict, "This was changed meanwhile: look again, and repeat what you want."},
 	fault.Denied:          {http.StatusForbidden, "The rules do not permit this."},
 	fault.Unauthenticated: {http.StatusUnauthorized, "Who is asking is not known: name an operator whose token file you can read (--operator)."},
 	fault.TooLarge:        {http.StatusRequestEntityTooLarge, "This is too large."},

@@ -26,7 +26,7 @@ var rings = [][]string{
 	{"internal/fault"},
 	{"internal/ident", "internal/store", "internal/cda/xmltree"},
 	{"policy", "internal/message", "internal/cda", "internal/xdm", "internal/blob", "internal/bus",
-		"internal/limit", "internal/listen", "internal/config", "internal/metrics"},
+		"internal/fhir", "internal/limit", "internal/listen", "internal/config", "internal/metrics"},
 	{"vault/keyring", "internal/dsn", "internal/document",
 		"internal/store/memstore", "internal/store/sqlstore", "internal/store/storetest",
 		"internal/blob/memblob", "internal/blob/blobdir", "internal/blob/blobtest",
@@ -37,7 +37,7 @@ var rings = [][]string{
 		"internal/mailbox", "internal/outbox", "internal/owner", "internal/patient"},
 	{"internal/hub"},
 	{"internal/saslauth"}, // how the mail edges log people in
-	{"smtpd", "imapd", "internal/adminapi", "internal/janitor"},
+	{"smtpd", "imapd", "internal/adminapi", "internal/janitor", "internal/fhirapi", "internal/oauth", "internal/courier"},
 	{"cmd/vaguemestre"},
 }
 
@@ -60,10 +60,16 @@ var answerable = map[string][]string{
 	"github.com/spf13/cobra":          {"cmd/vaguemestre"},
 	"github.com/pelletier/go-toml":    {"internal/config"},
 	"github.com/klauspost/compress":   {"vault", "internal/mailbox"},
+	"github.com/go-jose/go-jose":      {"internal/oauth"},
+	"github.com/coreos/go-oidc":       {"internal/oauth"},
+	"golang.org/x/oauth2":             {"internal/oauth"},
+	"github.com/go-webauthn/webauthn": {"internal/account"},
+	"github.com/pquerna/otp":          {"internal/account"},
+	"github.com/miekg/pkcs11":         {"vault/keyring"},
 }
 
 // edges speak protocols; they reach records through the door only.
-var edges = []string{"smtpd", "imapd", "internal/adminapi", "internal/janitor", "internal/saslauth"}
+var edges = []string{"smtpd", "imapd", "internal/adminapi", "internal/janitor", "internal/saslauth", "internal/fhirapi", "internal/oauth", "internal/courier"}
 
 // A file is one Go file of the product, read as far as its imports.
 type file struct {

@@ -18,6 +18,7 @@ const (
 	Invalid         Kind = "not valid"               // the input breaks a rule of its format
 	NotFound        Kind = "not found"               // nothing by that name, or nothing one may know of
 	Exists          Kind = "exists already"          // a second one by that name is refused
+	Conflict        Kind = "changed meanwhile"       // it is no longer what the caller saw
 	Denied          Kind = "not permitted"           // policy said no
 	Unauthenticated Kind = "not authenticated"       // who is speaking is not known
 	TooLarge        Kind = "too large"               // above a limit of size, count or depth
@@ -31,7 +32,7 @@ const (
 
 // Kinds lists every kind, for the tests that prove a table complete.
 func Kinds() []Kind {
-	return []Kind{Invalid, NotFound, Exists, Denied, Unauthenticated, TooLarge, Quota,
+	return []Kind{Invalid, NotFound, Exists, Conflict, Denied, Unauthenticated, TooLarge, Quota,
 		Throttled, Unavailable, Sealed, Corrupt, Internal}
 }
 
