@@ -27,7 +27,6 @@ import (
 	"fmt"
 	"iter"
 	"strings"
-	"time"
 
 	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
@@ -49,50 +48,13 @@ const (
 	ToVerify                                    // identité à vérifier
 	Superseded                                  // a newer version has replaced it
 	Deleted                                     // withdrawn, kept for the trail
+	Archived                                    // out of sight
 )
-
-// An Entry is what is said of a document (fiche). Times are as precise as the
-// producer gave them.
-type Entry struct {
-	EntryUUID string // of this version of the entry
-	LogicalID string // of the document through its versions
-	UniqueID  string `json:",omitempty"` // given by the producer
-
-	TypeCode     string `json:",omitempty"`
-	Class        string `json:",omitempty"`
-	Shelf        string
-	FormatCode   string `json:",omitempty"`
-	MediaType    string
-	FileName     string `json:",omitempty"`
-	Title        string
-	Created      time.Time
-	ServiceStart time.Time `json:",omitzero"`
-	ServiceStop  time.Time `json:",omitzero"`
-	Author       Author
-	Sender       string   // canonical address of the mailbox that sent it
-	Replaces     []string `json:",omitempty"` // unique ids
-	Doubts       []string `json:",omitempty"` // why the identity is to be verified
-	MessageID    string   `json:",omitempty"` // of the mail that brought it
-
-	Filed         time.Time
-	Size          int64 // of the document, in bytes
-	Object        Ref
-	Rendition     Ref    `json:",omitempty"` // the PDF that shows a CDA
-	RenditionName string `json:",omitempty"`
-	RenditionSize int64  `json:",omitempty"`
-}
-
-// An Author is who answers for a document.
-type Author struct {
-	Name         string `json:",omitempty"`
-	ID           string `json:",omitempty"` // idNatPS
-	Specialty    string `json:",omitempty"`
-	Organisation string `json:",omitempty"`
-}
 
 // A Document is an entry with its place and states. Session opens its objects.
 type Document struct {
 	Seq     uint64
+	ID      string // of 26 characters; names the document as long as it lives
 	Flags   Flags
 	Entry   Entry
 	Session *keyring.Session
@@ -213,6 +175,7 @@ func open(part store.Part, key keyring.Opener, p store.Pair) (d Document, err er
 	}
 	d.Flags = Flags(v[1])
 	uuid, v := string(v[2:2+uuidLength]), v[2+uuidLength:]
+	d.ID = uuid
 	n, k := binary.Uvarint(v)
 	if k <= 0 || n > uint64(len(v)-k) {
 		return d, fmt.Errorf("vault: document wraps: %w", fault.Corrupt)

@@ -18,22 +18,18 @@ import (
 // Rules of the door itself: they judge what a mail carries, not who may write
 // to whom, and so are none of policy's.
 var (
-	wrongPatient = Refusal{"document/wrong-patient",
-		"Un document de ce message porte un matricule INS qui n'est pas celui de son destinataire (erreur 904) : rien n'a été remis. Vérifiez le patient et renvoyez le message.",
-		"A document of this message carries an INS that is not its recipient's (error 904): nothing was delivered. Check the patient and send the message again.",
-		fault.Denied}
-	unreadable = Refusal{"document/unreadable",
-		"Un document CDA ou IHE_XDM de ce message ne peut pas être lu, donc le patient qu'il concerne ne peut pas être vérifié : rien n'a été remis. Corrigez le document et renvoyez le message.",
-		"A CDA or IHE_XDM document of this message cannot be read, so the patient it concerns cannot be checked: nothing was delivered. Correct the document and send the message again.",
-		fault.Denied}
-	hiddenDocument = Refusal{"document/hidden-from-patient-mailed",
-		"Un document de ce message n'est pas visible du patient : il ne peut pas lui être envoyé avant la consultation d'annonce.",
-		"A document of this message is not visible to the patient: it cannot be sent to the patient before it has been announced.",
-		fault.Denied}
-	maskedDocument = Refusal{"document/masked-mailed",
-		"Un document de ce message est masqué aux professionnels : il ne peut être envoyé qu'au patient.",
-		"A document of this message is masked from professionals: it can be sent to the patient only.",
-		fault.Denied}
+	wrongPatient = Refusal{Rule: "document/wrong-patient", Code: 904, Kind: fault.Denied,
+		FR: "Un document de ce message porte un matricule INS qui n'est pas celui de son destinataire (erreur 904) : rien n'a été remis. Vérifiez le patient et renvoyez le message.",
+		EN: "A document of this message carries an INS that is not its recipient's (error 904): nothing was delivered. Check the patient and send the message again."}
+	unreadable = Refusal{Rule: "document/unreadable", Code: 906, Kind: fault.Denied,
+		FR: "Un document CDA ou IHE_XDM de ce message ne peut pas être lu, donc le patient qu'il concerne ne peut pas être vérifié : rien n'a été remis. Corrigez le document et renvoyez le message.",
+		EN: "A CDA or IHE_XDM document of this message cannot be read, so the patient it concerns cannot be checked: nothing was delivered. Correct the document and send the message again."}
+	hiddenDocument = Refusal{Rule: "document/hidden-from-patient-mailed", Kind: fault.Denied,
+		FR: "Un document de ce message n'est pas visible du patient : il ne peut pas lui être envoyé avant la consultation d'annonce.",
+		EN: "A document of this message is not visible to the patient: it cannot be sent to the patient before it has been announced."}
+	maskedDocument = Refusal{Rule: "document/masked-mailed", Kind: fault.Denied,
+		FR: "Un document de ce message est masqué aux professionnels : il ne peut être envoyé qu'au patient.",
+		EN: "A document of this message is masked from professionals: it can be sent to the patient only."}
 )
 
 // found is a document of a mail, and where its bytes are.

@@ -17,6 +17,7 @@ type Actor struct {
 	Part          store.Part    // where that mailbox is kept
 	Role          policy.Role
 	Profession    policy.Profession
+	RPPS          string // eleven digits, of a professional who is known by it
 	Establishment string // opaque; equal for two who belong together
 	Device        string // name of the application password used
 	Password      string // its ID
@@ -77,6 +78,7 @@ type Refusal struct {
 	Rule   string
 	FR, EN string // a sentence for a person
 	Kind   error  // a fault.Kind
+	Code   int    // of the integration of a document, 900 to 906 (CI-SIS); 0 for any other
 }
 
 // Error implements error. It names the rule only.
