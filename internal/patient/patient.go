@@ -5,6 +5,9 @@
 // Its keys begin with "pat/":
 //
 //	pat/space         state and identity, a fact
+//	pat/insured       what the register of the insured says, a fact
+//	pat/person/<mac>  one representative or carer, a fact
+//	pat/helped/<mac>  one person the owner may act for, a fact
 //	pat/block/<mac>   one professional the patient has blocked, a fact
 package patient
 
@@ -26,7 +29,11 @@ type Space struct {
 	Traits    Traits
 	State     policy.SpaceState
 	Since     time.Time // of the state
-	Minor     bool      // representatives read for this person
+	Minor     bool      // said by the operator; counts only where the birth date is not known
+
+	Noticed    time.Time `json:",omitzero"`  // the owner was told that the space will open
+	EraseAsked time.Time `json:",omitzero"`  // the owner wants the data gone
+	Proof      string    `json:",omitempty"` // reference of the last opposition or closing
 }
 
 // Traits are the identity traits (traits d'identité) that go with a matricule.
@@ -38,46 +45,13 @@ type Traits struct {
 	BirthPlace string `json:",omitempty"` // INSEE code
 }
 
-// An Event moves a space from one state to another.
-type Event string
-
-// The events of the life of a space (house.md, E).
-const (
-	Activate Event = "activate" // by the patient, or by itself when the delay of the law is over
-	Oppose   Event = "oppose"
-	Close    Event = "close"
-	Reopen   Event = "reopen"
-	Archive  Event = "archive"
-)
-
-// transitions is the life of a space as a table: what is not in it cannot be.
-var transitions = map[Event]map[policy.SpaceState]policy.SpaceState{
-	Activate: {policy.Enrolled: policy.Active, policy.Opposed: policy.Active},
-	Oppose:   {policy.Enrolled: policy.Opposed},
-	Close:    {policy.Active: policy.Closed},
-	Reopen:   {policy.Closed: policy.Active, policy.Archived: policy.Active},
-	Archive:  {policy.Closed: policy.Archived},
-}
-
-// Events lists the events in the order of a life.
-func Events() []Event { return []Event{Activate, Oppose, Close, Reopen, Archive} }
-
-// StateName returns the English word for a state, as operators see it.
-func StateName(s policy.SpaceState) string {
-	names := [...]string{"none", "enrolled", "opposed", "active", "closed", "archived", "erased"}
-	if int(s) < len(names) {
-		return names[s]
-	}
-	return "unknown"
-}
-
 // Enrol makes a space, not yet open. A partition that holds one is
 // fault.Exists.
 func Enrol(w store.Writer, s fact.Scope, m ident.Matricule, t Traits, minor bool, now time.Time) error {
 	if _, ok, err := Load(w, s); err != nil || ok {
 		return fmt.Errorf("patient: enrol: %w", cmpErr(err, fault.Exists))
 	}
-	return fact.Put(w, s, "pat/space", Space{m.Canonical(), t, policy.Enrolled, now, minor})
+	return fact.Put(w, s, "pat/space", Space{Matricule: m.Canonical(), Traits: t, State: policy.Enrolled, Since: now, Minor: minor})
 }
 
 func cmpErr(err, otherwise error) error {
@@ -85,21 +59,6 @@ func cmpErr(err, otherwise error) error {
 		return err
 	}
 	return otherwise
-}
-
-// Apply makes an event happen. One that the state does not allow is
-// fault.Invalid.
-func Apply(w store.Writer, s fact.Scope, e Event, now time.Time) (Space, error) {
-	sp, ok, err := Load(w, s)
-	if err != nil || !ok {
-		return sp, fmt.Errorf("patient: %s: %w", e, cmpErr(err, fault.NotFound))
-	}
-	to, ok := transitions[e][sp.State]
-	if !ok {
-		return sp, fmt.Errorf("patient: cannot %s a space that is %s: %w", e, StateName(sp.State), fault.Invalid)
-	}
-	sp.State, sp.Since = to, now
-	return sp, fact.Put(w, s, "pat/space", sp)
 }
 
 // Load reads the space of a partition. ok is false if it holds none.

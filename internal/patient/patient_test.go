@@ -3,7 +3,6 @@ package patient
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -59,78 +58,12 @@ func (r record) space() (sp Space, ok bool) {
 
 func TestASpaceIsEnrolledOnce(t *testing.T) {
 	r := newSpace(t)
-	want := Space{mine.Canonical(), traits, policy.Enrolled, noon, true}
+	want := Space{Matricule: mine.Canonical(), Traits: traits, State: policy.Enrolled, Since: noon, Minor: true}
 	if got, ok := r.space(); got != want || !ok {
 		t.Errorf("Load = %+v, want %+v", got, want)
 	}
 	if err := r.enrol(); !errors.Is(err, fault.Exists) {
 		t.Errorf("a second time gives %v, want Exists", err)
-	}
-}
-
-// TestTheLifeOfASpace walks every event in every state that a life can reach:
-// the arrows of the table lead where they say, and nothing else moves.
-func TestTheLifeOfASpace(t *testing.T) {
-	lives := map[policy.SpaceState][]Event{
-		policy.Enrolled: {}, policy.Opposed: {Oppose}, policy.Active: {Activate},
-		policy.Closed: {Activate, Close}, policy.Archived: {Activate, Close, Archive},
-	}
-	arrows := map[string]policy.SpaceState{
-		"activate enrolled": policy.Active, "activate opposed": policy.Active,
-		"oppose enrolled": policy.Opposed,
-		"close active":    policy.Closed,
-		"reopen closed":   policy.Active, "reopen archived": policy.Active,
-		"archive closed": policy.Archived,
-	}
-	for state, life := range lives {
-		for _, e := range Events() {
-			r := newSpace(t)
-			for _, before := range life {
-				if _, err := r.apply(before, noon); err != nil {
-					t.Fatal(err)
-				}
-			}
-			later := noon.Add(time.Hour)
-			name := fmt.Sprintf("%s %s", e, StateName(state))
-			to, allowed := arrows[name]
-			got, err := r.apply(e, later)
-			kept, _ := r.space()
-			switch {
-			case allowed && (err != nil || got.State != to || !got.Since.Equal(later) || got != kept):
-				t.Errorf("%s: %+v, %v, want %s", name, got, err, StateName(to))
-			case !allowed && (!errors.Is(err, fault.Invalid) || kept.State != state || !kept.Since.Equal(noon)):
-				t.Errorf("%s: %v, and it is %s now; want Invalid and no change", name, err, StateName(kept.State))
-			}
-			if kept.Matricule != mine.Canonical() || kept.Traits != traits || !kept.Minor {
-				t.Errorf("%s changes whose it is: %+v", name, kept)
-			}
-		}
-	}
-}
-
-func TestAnEventNeedsASpace(t *testing.T) {
-	r := newRecord(t)
-	for _, e := range append(Events(), "no such event") {
-		if _, err := r.apply(e, noon); !errors.Is(err, fault.NotFound) {
-			t.Errorf("%s gives %v, want NotFound", e, err)
-		}
-	}
-	if _, err := newSpace(t).apply("no such event", noon); !errors.Is(err, fault.Invalid) {
-		t.Errorf("an unknown event gives %v, want Invalid", err)
-	}
-}
-
-func TestEveryStateHasAName(t *testing.T) {
-	seen := map[string]bool{}
-	for s := policy.None; s <= policy.Erased; s++ {
-		name := StateName(s)
-		if name == "unknown" || seen[name] {
-			t.Errorf("state %d is called %q", s, name)
-		}
-		seen[name] = true
-	}
-	if StateName(200) != "unknown" {
-		t.Error("a state that is none has a name")
 	}
 }
 
