@@ -3,6 +3,13 @@
 // is. They are sealed under the index key, bound to their partition and key, so
 // that a stolen disk says nothing and no value can be moved to another place.
 // What only its owner needs is sealed to the owner instead, and is no fact.
+//
+// A fact that decides who may see what is a right: besides, it is signed by a
+// process that has the hub key, and verified by every process that reads it.
+//
+// Its keys begin with "right/":
+//
+//	right/head   in each partition: what its rights are, signed
 package fact
 
 import (
@@ -20,8 +27,9 @@ const version = 1
 
 // A Scope is where facts are sealed: one partition, under the index key.
 type Scope struct {
-	Key  *keyring.IndexKey
-	Part store.Part
+	Key    *keyring.IndexKey
+	Part   store.Part
+	Rights *Rights // nil: rights can be neither read nor written
 }
 
 func (s Scope) context(key string) string { return string(s.Part) + "/" + key }

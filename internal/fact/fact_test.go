@@ -81,7 +81,7 @@ func TestAFactThatWasTouchedDoesNotOpen(t *testing.T) {
 		value []byte
 	}{
 		{"to another key", s, "x/b", value},
-		{"to another partition", Scope{s.Key, "part2"}, "x/a", value},
+		{"to another partition", Scope{Key: s.Key, Part: "part2"}, "x/a", value},
 		{"under another index key", newScope(), "x/a", value},
 		{"with a byte more", s, "x/a", append(bytes.Clone(value), 0)},
 	} {
