@@ -59,7 +59,7 @@ func demoCommand() *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&d.folder, "data", "", "keep the data in this folder, or continue with what is there")
-	f.IntVar(&d.portBase, "port-base", 10000, "ports are this + 465 and 587 (SMTP), 993 and 143 (IMAP)")
+	f.IntVar(&d.portBase, "port-base", 10000, "ports are this + 465 and 587 (SMTP), 993 and 143 (IMAP), 443 (HTTPS)")
 	f.IntVar(&d.patients, "patients", 0, "so many more patients, always the same ones")
 	f.IntVar(&d.professionals, "professionals", 0, "so many more professionals")
 	return cmd
@@ -144,6 +144,7 @@ const (
 	submissionPort = 587
 	imapsPort      = 993
 	imapPort       = 143
+	httpsPort      = 443
 
 	mostPortBase = 65535 - imapsPort
 )
@@ -151,7 +152,7 @@ const (
 // takenPort returns the first port above a base that cannot be listened on, 0
 // if all can.
 func takenPort(ctx context.Context, base int) int {
-	for _, p := range []int{smtpsPort, submissionPort, imapsPort, imapPort} {
+	for _, p := range []int{smtpsPort, submissionPort, imapsPort, imapPort, httpsPort} {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", loopback(base+p))
 		if err != nil {
 			return base + p
@@ -185,6 +186,7 @@ func (d *demo) open(ctx context.Context) (*config.Config, error) {
 	at := func(port int) []string { return []string{loopback(d.portBase + port)} }
 	c.Listen.SMTPS, c.Listen.Submission = at(smtpsPort), at(submissionPort)
 	c.Listen.IMAPS, c.Listen.IMAP = at(imapsPort), at(imapPort)
+	c.Listen.HTTPS = at(httpsPort)
 	c.Limits.ConnectionsPerAddress = c.Limits.Connections // all come from loopback
 	ca, err := os.ReadFile(filepath.Join(d.folder, filepath.FromSlash(caFile)))
 	if err == nil {

@@ -101,6 +101,7 @@ func (f founding) config() *config.Config {
 	c.Domain, c.PatientDomain, c.TestMode = f.domain, f.patientDomain, f.testMode
 	c.Listen.SMTPS, c.Listen.Submission = port(465), port(587)
 	c.Listen.IMAPS, c.Listen.IMAP = port(993), port(143)
+	c.Listen.HTTPS = port(443)
 	c.Listen.Admin, c.Operators, c.Checkpoints = at(c.Listen.Admin), at(c.Operators), at(c.Checkpoints)
 	c.TLS = config.TLS{Certificate: at(chainFile), Key: at(tlsKeyFile)}
 	c.Keys = config.Keys{
@@ -268,7 +269,7 @@ func initCommand() *cobra.Command {
 	flags.StringVar(&f.redis, "redis", "", `wake other hub processes over Redis: a URL, "file:PATH" or "env:NAME"`)
 	flags.StringVar(&f.host, "host", "127.0.0.1", "IP address to listen on; 0.0.0.0 or :: for all")
 	flags.BoolVar(&ifAbsent, "if-absent", false, "do nothing where a hub is already: for containers")
-	flags.IntVar(&f.portBase, "port-base", 10000, "ports are this + 465, 587, 993, 143; 0 gives the standard ports")
+	flags.IntVar(&f.portBase, "port-base", 10000, "ports are this + 465, 587, 993, 143, 443; 0 gives the standard ports")
 	needs(cmd, "data")
 	return cmd
 }

@@ -81,7 +81,7 @@ func newVictim(t *testing.T, data string, people []person) *victim {
 		t.Fatal(err)
 	}
 	port := []string{"127.0.0.1:0"}
-	c.Listen.SMTPS, c.Listen.Submission, c.Listen.IMAPS, c.Listen.IMAP = port, nil, port, nil
+	c.Listen.SMTPS, c.Listen.Submission, c.Listen.IMAPS, c.Listen.IMAP, c.Listen.HTTPS = port, nil, port, nil, nil
 	c.Janitor.Outbox, c.Janitor.Checkpoint = time.Second, time.Second // so that kills meet them at work
 	if err := os.WriteFile(c.Path, c.Commented(data), 0o600); err != nil {
 		t.Fatal(err)

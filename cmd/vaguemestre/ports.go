@@ -36,6 +36,7 @@ const (
 	inClear                   // a line
 	underTLS                  // a line, after a handshake
 	byRequest                 // nothing, until asked by HTTP
+	byTLSRequest              // the same, after a handshake
 )
 
 // openPorts opens every port of the configuration, or none.
@@ -61,6 +62,7 @@ func (s *server) openPorts() error {
 		{"listen.submission", l.Submission, smtp(smtpd.STARTTLS), inClear},
 		{"listen.imaps", l.IMAPS, imap(imapd.ImplicitTLS), underTLS},
 		{"listen.imap", l.IMAP, imap(imapd.StartTLS), inClear},
+		{"listen.https", l.HTTPS, s.serveHTTPS, byTLSRequest},
 		{"listen.metrics", metrics, s.serveMetrics, byRequest},
 	} {
 		for _, address := range p.addresses {
@@ -162,12 +164,12 @@ func (p *port) probe(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
-	switch p.greets {
-	case byRequest:
-		fmt.Fprint(c, "GET / HTTP/1.0\r\n\r\n")
-	case underTLS:
+	if p.greets == underTLS || p.greets == byTLSRequest {
 		// It speaks to itself: what matters is that somebody answers.
 		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true}) // #nosec G402
+	}
+	if p.greets == byRequest || p.greets == byTLSRequest {
+		fmt.Fprint(c, "GET / HTTP/1.0\r\n\r\n")
 	}
 	_, err = bufio.NewReader(c).ReadString('\n')
 	return err

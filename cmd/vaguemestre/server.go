@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
@@ -39,6 +40,7 @@ type server struct {
 	smtp    *smtpd.Server
 	imap    *imapd.Server
 	admin   *adminapi.Server
+	web     http.Handler // of the HTTPS port
 	janitor *janitor.Janitor
 	ports   []*port // open, in the order of the configuration
 	started time.Time
@@ -102,6 +104,7 @@ func (s *server) open(sealed bool) error {
 	s.janitor = janitor.New(s.hub, janitor.Config{
 		Outbox: cfg.Janitor.Outbox, Checkpoint: cfg.Janitor.Checkpoint, Sweep: cfg.Janitor.Sweep, Log: s.log, Metrics: s.metrics,
 	})
+	s.web = http.NewServeMux()
 	return s.openPorts()
 }
 

@@ -127,7 +127,7 @@ func hubVerb(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-var anyPort = regexp.MustCompile(`(?m)^(smtps|submission|imaps|imap) = .*$`)
+var anyPort = regexp.MustCompile(`(?m)^(smtps|submission|imaps|imap|https) = .*$`)
 
 func (s *stage) found(args []string) error {
 	c, err := s.command(append([]string{"init", "--data", "hub", "--test-mode"}, args...)...)

@@ -23,7 +23,7 @@ import (
 //
 //	cast                     makes the mailboxes and spaces of the cast: $LOUISE is an address,
 //	                         $LOUISE_PASSWORD its application password
-//	ports [NAME]             puts the ports into $SMTPS, $SUBMISSION, $IMAPS and $IMAP; those of
+//	ports [NAME]             puts the ports into $SMTPS, $SUBMISSION, $IMAPS, $IMAP and $HTTPS; those of
 //	                         a hub that joined into $NAME_SMTPS …
 //	database                 makes an empty schema in PostgreSQL; the files postgres and redis say where
 //	join NAME                starts one more process on the same store, blobs and bus

@@ -49,9 +49,9 @@ type Config struct {
 
 // Listen says where the hub answers. An empty list is a port that is off.
 type Listen struct {
-	SMTPS, Submission, IMAPS, IMAP []string
-	Metrics                        string // loopback; empty: off
-	Admin                          string // path of the unix socket
+	SMTPS, Submission, IMAPS, IMAP, HTTPS []string
+	Metrics                               string // loopback; empty: off
+	Admin                                 string // path of the unix socket
 }
 
 // TLS names the PEM files of the server's certificate chain and its key.

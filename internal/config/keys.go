@@ -41,6 +41,8 @@ var keys = []key{
 		func(c *Config) value { return addressesValue{at: &c.Listen.IMAPS} }},
 	{"listen.imap", "IMAP with STARTTLS; the standard port is 143.",
 		func(c *Config) value { return addressesValue{at: &c.Listen.IMAP} }},
+	{"listen.https", "The API of documents (FHIR) and its logins, over HTTPS; the standard port is 443.",
+		func(c *Config) value { return addressesValue{at: &c.Listen.HTTPS} }},
 	{"listen.metrics", "Counters for Prometheus, over plain HTTP at /metrics. Loopback only; empty is off.",
 		func(c *Config) value { return textValue{at: &c.Listen.Metrics, check: isLoopback} }},
 	{"listen.admin", "The unix socket of the administrator's verbs. Whoever may open it is an administrator.",

@@ -75,7 +75,7 @@ func crossCheck(c *Config, lines map[string]int) []Problem {
 	wrong(neither, "store.sqlite", "is missing, and so is store.postgres: one of them says where the records are")
 	wrong(c.Domain != "" && c.Domain == c.PatientDomain, "patient_domain", "must not be the domain of the hub itself")
 	wrong(c.Limits.PatientMail > c.Limits.Mail, "limits.patient_mail", "must not be more than limits.mail")
-	wrong(len(l.SMTPS)+len(l.Submission)+len(l.IMAPS)+len(l.IMAP) == 0, "listen.smtps", "every port is off: a hub that answers nowhere serves nobody")
+	wrong(len(l.SMTPS)+len(l.Submission)+len(l.IMAPS)+len(l.IMAP)+len(l.HTTPS) == 0, "listen.smtps", "every port is off: a hub that answers nowhere serves nobody")
 	return problems
 }
 
