@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"vaguemestre/internal/account"
 	"vaguemestre/internal/audit"
@@ -133,6 +134,10 @@ func (h *Hub) Life(ctx context.Context, operator string, a ident.Address, e pati
 
 // Block bars a professional from a patient's space, or lets them in again.
 func (h *Hub) Block(ctx context.Context, operator string, a, professional ident.Address, on bool) error {
+	them, err := h.professional(ctx, professional)
+	if err != nil {
+		return err
+	}
 	return h.atMailbox(ctx, a, func(t *tx) error {
 		if _, ok, err := patient.Load(t, t.Scope); err != nil || !ok {
 			return errors.Join(err, fmt.Errorf("hub: block: %w", fault.NotFound))
@@ -142,11 +147,16 @@ func (h *Hub) Block(ctx context.Context, operator string, a, professional ident.
 			act = "block"
 		}
 		t.note(audit.Entry{Actor: operator, Act: act, Object: professional.Canonical()})
-		if !on {
-			patient.Unblock(t, t.Scope, professional)
-			return nil
+		n, err := patient.With(t, t.Scope, them.Who)
+		if err != nil {
+			return err
 		}
-		return patient.Block(t, t.Scope, professional, t.now)
+		describe(&n, them)
+		n.Blocked = time.Time{}
+		if on {
+			n.Blocked = t.now
+		}
+		return patient.SetRelation(t, t.Scope, n, t.now)
 	})
 }
 

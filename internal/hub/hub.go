@@ -45,6 +45,8 @@ type Config struct {
 	TestMode      bool   // accepts invented and test matricules
 	Limits        Limits
 
+	BlockSparesMail bool // whom a patient has blocked may write all the same; reading stays barred
+
 	Now func() time.Time // default: time.Now
 	Log *slog.Logger     // default: discards
 }

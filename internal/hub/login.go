@@ -130,7 +130,10 @@ func (h *Hub) LoginProved(ctx context.Context, at Attempt, passwordID string) (A
 }
 
 func actorOf(addr ident.Address, part store.Part, b directory.BAL) Actor {
-	return Actor{Address: addr, Part: part, Role: b.Role(), Profession: b.Profession, RPPS: b.RPPS, Establishment: b.Establishment, Allowance: b.Allowance}
+	return Actor{
+		Address: addr, Part: part, Role: b.Role(), Profession: b.Profession, RPPS: b.RPPS, Name: b.Name,
+		Establishment: b.Establishment, Organisation: b.Organisation, Allowance: b.Allowance,
+	}
 }
 
 // policy gives the actor as policy sees it.

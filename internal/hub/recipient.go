@@ -190,9 +190,9 @@ func (h *Hub) sendFacts(r store.Reader, a Actor, to addressee) (policy.Request, 
 	if !to.Patient && a.Role != policy.Patient {
 		return req, nil
 	}
-	part, other := to.Part, a.Address
+	part, other := to.Part, a.who()
 	if a.Role == policy.Patient {
-		part, other = a.Part, to.Address
+		part, other = a.Part, whoHas(to.Address, to.BAL)
 	}
 	s := h.scope(part)
 	sp, _, err := patient.Load(r, s)
@@ -200,6 +200,7 @@ func (h *Hub) sendFacts(r store.Reader, a Actor, to addressee) (policy.Request, 
 		return req, err
 	}
 	req.Space = policy.Space{Owner: string(part), State: sp.State}
+	req.Relation.BlockSparesMail = h.BlockSparesMail
 	if req.Relation.Blocked, err = patient.Blocked(r, s, other); err != nil {
 		return req, err
 	}

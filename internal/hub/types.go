@@ -18,6 +18,8 @@ type Actor struct {
 	Role          policy.Role
 	Profession    policy.Profession
 	RPPS          string // eleven digits, of a professional who is known by it
+	Name          string // as it is displayed
+	Organisation  string // name of the establishment
 	Establishment string // opaque; equal for two who belong together
 	Device        string // name of the application password used
 	Password      string // its ID

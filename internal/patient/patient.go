@@ -1,6 +1,6 @@
 // Package patient is the record of the life of a space: enrolled, opposed or
-// active, closed, archived, erased; whose it is; and whom the patient has
-// blocked.
+// active, closed, archived, erased; whose it is; who counts for the patient,
+// and what they may; and what the patient has chosen.
 //
 // Its keys begin with "pat/":
 //
@@ -8,11 +8,12 @@
 //	pat/insured       what the register of the insured says, a fact
 //	pat/person/<mac>  one representative or carer, a fact
 //	pat/helped/<mac>  one person the owner may act for, a fact
-//	pat/block/<mac>   one professional the patient has blocked, a fact
+//	pat/choices       the patient's settings, a fact
+//	pat/rel/<mac>     the relation with one professional, a fact
+//	pat/glass/<mac>   the emergency access of one professional, a fact
 package patient
 
 import (
-	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -64,25 +65,6 @@ func cmpErr(err, otherwise error) error {
 // Load reads the space of a partition. ok is false if it holds none.
 func Load(r store.Reader, s fact.Scope) (sp Space, ok bool, err error) {
 	return fact.Get[Space](r, s, "pat/space")
-}
-
-func blockKey(s fact.Scope, a ident.Address) string {
-	mac := s.Key.MAC("patient/block", string(s.Part), a.Canonical())
-	return "pat/block/" + hex.EncodeToString(mac[:16])
-}
-
-// Block bars a professional; Unblock lets them in again.
-func Block(w store.Writer, s fact.Scope, a ident.Address, now time.Time) error {
-	return fact.Put(w, s, blockKey(s, a), now)
-}
-
-// Unblock ends a block. One that does not exist is not an error.
-func Unblock(w store.Writer, s fact.Scope, a ident.Address) { w.Delete(blockKey(s, a)) }
-
-// Blocked reports whether the patient has barred a professional.
-func Blocked(r store.Reader, s fact.Scope, a ident.Address) (bool, error) {
-	b, err := r.Get(blockKey(s, a))
-	return b != nil, err
 }
 
 // Erase removes the space.

@@ -67,43 +67,6 @@ func TestASpaceIsEnrolledOnce(t *testing.T) {
 	}
 }
 
-func TestABlockBarsOneProfessionalInOneSpace(t *testing.T) {
-	r := newSpace(t)
-	thomas, _ := ident.ParseAddress("eric.thomas@medecin.test")
-	adam, _ := ident.ParseAddress("hoda.adam@hopital.test")
-	blocked := func(a ident.Address) (on bool) {
-		r.View(func(rd store.Reader) (err error) {
-			on, err = Blocked(rd, r.Scope, a)
-			return err
-		})
-		return on
-	}
-	block := func(on bool) {
-		err := r.Update(func(w store.Writer) error {
-			if on {
-				return Block(w, r.Scope, thomas, noon)
-			}
-			Unblock(w, r.Scope, thomas)
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, on := range []bool{false, true, true, false, false} {
-		block(on)
-		if blocked(thomas) != on || blocked(adam) {
-			t.Errorf("after block %t: %t, and another %t", on, blocked(thomas), blocked(adam))
-		}
-	}
-	block(true)
-	elsewhere := r.Scope
-	elsewhere.Part = "part2"
-	if blockKey(r.Scope, thomas) == blockKey(elsewhere, thomas) {
-		t.Error("the key of a block is the same in two spaces: they can be linked")
-	}
-}
-
 func TestNothingPersonalIsOnDiskAndNothingCanBeMoved(t *testing.T) {
 	r := newSpace(t)
 	for _, p := range r.Rows() {
@@ -125,8 +88,11 @@ func TestNothingPersonalIsOnDiskAndNothingCanBeMoved(t *testing.T) {
 
 func TestEraseLeavesNothing(t *testing.T) {
 	r := newSpace(t)
-	a, _ := ident.ParseAddress("eric.thomas@medecin.test")
-	if err := r.Update(func(w store.Writer) error { return Block(w, r.Scope, a, noon) }); err != nil {
+	err := r.Update(func(w store.Writer) error {
+		return errors.Join(Block(w, r.Scope, thomas, noon), SetChoices(w, r.Scope, Choices{HideHistory: true}),
+			Glass{Kind: policy.BrokenGlass, Since: noon}.Grant(w, r.Scope, thomas))
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := r.Update(Erase); err != nil {
