@@ -23,11 +23,9 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"strings"
-	"time"
 
 	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
@@ -39,20 +37,6 @@ const (
 	version   = 1
 	keyLength = 10 // characters of a trail key's name
 )
-
-// An Entry is one line of the trail.
-type Entry struct {
-	Time      time.Time
-	Actor     string `json:",omitempty"` // canonical address, "hub" or "operator"
-	Role      string `json:",omitempty"`
-	Device    string `json:",omitempty"` // the application password used
-	Session   string `json:",omitempty"` // the login it belongs to
-	Act       string
-	Object    string `json:",omitempty"` // what it was done to, opaque where it can be
-	Rule      string `json:",omitempty"` // that decided
-	Refused   bool   `json:",omitempty"`
-	Emergency bool   `json:",omitempty"`
-}
 
 // A Key seals entries of one trail for a while. The process that made it
 // knows what it wrote with it; nobody else does but the owner and the escrow.
@@ -94,7 +78,7 @@ func Append(w store.Writer, s fact.Scope, k *Key, entries ...Entry) error {
 		w.Put("aud/k/"+k.id, fresh)
 	}
 	for _, e := range entries {
-		text, err := json.Marshal(e)
+		text, err := e.encode()
 		if err != nil {
 			return fmt.Errorf("audit: append: %w", err)
 		}
@@ -238,10 +222,7 @@ func open(r store.Reader, part store.Part, key keyring.Opener, sessions map[stri
 	if err != nil {
 		return e, fmt.Errorf("audit: entry: %w", err)
 	}
-	if err := json.Unmarshal(text, &e); err != nil {
-		return e, fmt.Errorf("audit: entry: %w", fault.Corrupt)
-	}
-	return e, nil
+	return decode(text)
 }
 
 // Signer returns the key that signs checkpoints, wrapped under the hub key; nil

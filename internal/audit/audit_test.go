@@ -190,7 +190,7 @@ func TestTheOwnerAndTheEscrowReadTheTrailAndNobodyElse(t *testing.T) {
 func TestAnEntryComesBackWhole(t *testing.T) {
 	owner, _, _ := newPeople(t)
 	tr := newTrail(t)
-	want := Entry{Time: noon, Actor: "a@b.test", Role: "professional", Device: "poste", Session: "s", Act: "x",
+	want := Entry{Time: noon, Actor: "a@b.test", Role: "professional", Means: "poste", Session: "s", Act: "x",
 		Object: "o", Rule: "r/s", Refused: true, Emergency: true}
 	tr.update(func(w store.Writer) error { return Append(w, tr.Scope, tr.key(owner.cert), want) })
 	tr.view(func(r store.Reader) error {

@@ -8,7 +8,6 @@ import (
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/mailbox"
-	"vaguemestre/policy"
 	"vaguemestre/vault"
 )
 
@@ -49,7 +48,7 @@ func (m *Mailbox) Append(ctx context.Context, f mailbox.FolderID, raw []byte, fl
 			return err
 		}
 		committed = true
-		t.note(m.act("append", f))
+		t.note(m.act(audit.ActAppend, fmt.Sprintf("folder %d", f)))
 		return nil
 	})
 	if !committed {
@@ -59,8 +58,8 @@ func (m *Mailbox) Append(ctx context.Context, f mailbox.FolderID, raw []byte, fl
 }
 
 // act makes the trail entry of an act on a folder.
-func (m *Mailbox) act(name string, f mailbox.FolderID) audit.Entry {
-	e := m.actor.entry(policy.UseMailbox, fmt.Sprintf("%s folder %d", name, f))
+func (m *Mailbox) act(name, object string) audit.Entry {
+	e := m.actor.did(name, object)
 	e.Rule = m.rule
 	return e
 }
@@ -98,7 +97,7 @@ func (m *Mailbox) Expunge(ctx context.Context, f mailbox.FolderID, uids []mailbo
 	err = m.releasing(ctx, func(t *tx) (freed []string, err error) {
 		c, freed, err = m.book.Expunge(t.Writer, f, uids)
 		if len(c.Gone) > 0 {
-			t.note(m.act(fmt.Sprintf("expunge %d of", len(c.Gone)), f))
+			t.note(m.act(audit.ActExpunge, fmt.Sprintf("%d of folder %d", len(c.Gone), f)))
 		}
 		return freed, err
 	})

@@ -89,7 +89,7 @@ func (h *Hub) makeMailbox(ctx context.Context, operator string, a ident.Address,
 			mailbox.Create(t, part, cert, t.now),
 			directory.Describe(t, t.Scope, b),
 			more(t))
-		t.note(audit.Entry{Actor: operator, Act: "enrol", Object: string(b.Kind)})
+		t.note(byOperator(operator, "enrol", string(b.Kind)))
 		return err
 	})
 	if err != nil {
@@ -126,7 +126,7 @@ func (h *Hub) Life(ctx context.Context, operator string, a ident.Address, e pati
 	var sp patient.Space
 	err := h.atMailbox(ctx, a, func(t *tx) (err error) {
 		sp, err = patient.Apply(t, t.Scope, e, t.now)
-		t.note(audit.Entry{Actor: operator, Act: string(e)})
+		t.note(byOperator(operator, string(e), ""))
 		return err
 	})
 	return sp, err
@@ -146,7 +146,7 @@ func (h *Hub) Block(ctx context.Context, operator string, a, professional ident.
 		if on {
 			act = "block"
 		}
-		t.note(audit.Entry{Actor: operator, Act: act, Object: professional.Canonical()})
+		t.note(byOperator(operator, act, professional.Canonical()))
 		n, err := patient.With(t, t.Scope, them.Who)
 		if err != nil {
 			return err
@@ -164,7 +164,7 @@ func (h *Hub) Block(ctx context.Context, operator string, a, professional ident.
 func (h *Hub) AddPassword(ctx context.Context, operator string, a ident.Address, device string) (secret string, err error) {
 	err = h.atMailbox(ctx, a, func(t *tx) error {
 		secret, err = account.AddPassword(t, t.Scope, device, t.now)
-		t.note(audit.Entry{Actor: operator, Act: "add-password", Object: device})
+		t.note(byOperator(operator, "add-password", device))
 		return err
 	})
 	return secret, err
@@ -186,7 +186,7 @@ func (h *Hub) Passwords(ctx context.Context, a ident.Address) (list []account.Pa
 // RevokePassword ends an application password, by its device or ID.
 func (h *Hub) RevokePassword(ctx context.Context, operator string, a ident.Address, device string) error {
 	return h.atMailbox(ctx, a, func(t *tx) error {
-		t.note(audit.Entry{Actor: operator, Act: "revoke-password", Object: device})
+		t.note(byOperator(operator, "revoke-password", device))
 		return account.Revoke(t, t.Scope, device)
 	})
 }
@@ -201,7 +201,7 @@ func (h *Hub) SetAllowance(ctx context.Context, operator string, a ident.Address
 			return errors.Join(err, fmt.Errorf("hub: allowance: %w", fault.NotFound))
 		}
 		b.Allowance = allowance
-		t.note(audit.Entry{Actor: operator, Act: "allowance", Object: fmt.Sprintf("%d/h %d/d", allowance.PerHour, allowance.PerDay)})
+		t.note(byOperator(operator, "allowance", fmt.Sprintf("%d/h %d/d", allowance.PerHour, allowance.PerDay)))
 		return directory.Describe(t, t.Scope, b)
 	})
 }

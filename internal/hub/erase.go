@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"vaguemestre/internal/account"
-	"vaguemestre/internal/audit"
 	"vaguemestre/internal/conversation"
 	"vaguemestre/internal/directory"
 	"vaguemestre/internal/fault"
@@ -76,7 +75,7 @@ func (h *Hub) erase(ctx context.Context, operator string, part store.Part, a ide
 	h.keys.forget(part)
 	h.certs.forget(part)
 	err := h.do(ctx, part, func(t *tx) error {
-		t.note(audit.Entry{Actor: operator, Act: "erase"})
+		t.note(byOperator(operator, "erase", ""))
 		for _, erase := range erasers {
 			if err := erase(t.Writer); err != nil {
 				return err

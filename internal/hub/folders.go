@@ -2,8 +2,10 @@ package hub
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
+	"vaguemestre/internal/audit"
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/store"
 )
@@ -74,7 +76,7 @@ func (m *Mailbox) Delete(ctx context.Context, name string) error {
 		if err != nil {
 			return nil, err
 		}
-		t.note(m.act("delete", f.ID))
+		t.note(m.act(audit.ActDeleteFolder, fmt.Sprintf("folder %d", f.ID)))
 		return m.book.Delete(t.Writer, name)
 	})
 }

@@ -106,7 +106,7 @@ func (h *Hub) post(ctx context.Context, part store.Part, d dsn.Delivery, settle 
 			return err
 		}
 		s.keep(t)
-		t.note(audit.Entry{Actor: "hub", Act: "notify", Object: d.EnvelopeID})
+		t.note(audit.Entry{Actor: audit.SystemActor, Role: audit.SystemActor, Act: "notify", Object: d.EnvelopeID})
 		_, _, err := mailbox.File(t, mailbox.Inbox, s.filing)
 		return err
 	})

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -15,10 +16,21 @@ import (
 
 // entry begins a trail entry with who acts.
 func (a Actor) entry(act policy.Act, object string) audit.Entry {
+	return a.did(act.String(), object)
+}
+
+// did begins a trail entry of an act that policy has no name for.
+func (a Actor) did(act, object string) audit.Entry {
 	return audit.Entry{
-		Actor: a.Address.Canonical(), Role: a.Role.String(), Device: a.Device, Session: a.Session,
-		Act: act.String(), Object: object,
+		Actor: a.Address.Canonical(), ActorName: a.Name, Role: a.Role.String(), RPPS: a.RPPS, Profession: a.Profession,
+		Organisation: cmp.Or(a.Organisation, a.Establishment), Means: a.Device, Session: a.Session,
+		Act: act, Object: object,
 	}
+}
+
+// byOperator is the trail entry of what an operator did.
+func byOperator(operator, act, object string) audit.Entry {
+	return audit.Entry{Actor: operator, Role: policy.Administrator.String(), Act: act, Object: object}
 }
 
 // decided completes an entry with the decision.
@@ -30,7 +42,7 @@ func decided(e audit.Entry, d policy.Decision) audit.Entry {
 // noteOperator writes what an operator did into the trail of a partition.
 func (h *Hub) noteOperator(ctx context.Context, part store.Part, operator, act, object string) error {
 	return h.commit(ctx, part, func(t *tx) error {
-		t.note(audit.Entry{Actor: operator, Role: "administrator", Act: act, Object: object})
+		t.note(byOperator(operator, act, object))
 		return nil
 	})
 }

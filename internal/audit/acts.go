@@ -1,0 +1,71 @@
+package audit
+
+import (
+	"maps"
+	"slices"
+
+	"vaguemestre/policy"
+)
+
+// An action is the words of one act, for after the name of the actor: what was
+// done, and what was asked for and refused.
+type action struct {
+	group  Group
+	fr, en string // done: "a lu un document", "read a document"
+	toFR   string // refused: "lire un document"
+	toEN   string // "read a document"
+}
+
+// Acts that policy does not judge, and that more than one file names.
+const (
+	ActAppend       = "append-message"
+	ActExpunge      = "expunge-messages"
+	ActDeleteFolder = "delete-folder"
+	ActReadTrail    = "read-trail"
+	ActExportTrail  = "export-trail"
+)
+
+// enrolling are the acts of an operator that belong to the enrolment of a
+// patient.
+var enrolling = map[string]bool{"enrol": true, "activate": true, "oppose": true}
+
+// Acts lists the names of all acts there are, sorted.
+func Acts() []string { return slices.Sorted(maps.Keys(actions)) }
+
+// actions is the closed list of acts. A new act is added here, with its words:
+// the tests of this package and of the door hold it complete.
+var actions = map[string]action{
+	policy.Login.String():         {General, "a ouvert une session", "logged in", "ouvrir une session", "log in"},
+	policy.SendMail.String():      {General, "a envoyé un message", "sent a message", "envoyer un message", "send a message"},
+	policy.EndThread.String():     {General, "a mis fin à l'échange", "ended the exchange", "mettre fin à l'échange", "end the exchange"},
+	policy.NameReplyTo.String():   {General, "a demandé les réponses à une autre adresse", "asked for answers at another address", "recevoir les réponses à une autre adresse", "have answers go to another address"},
+	policy.UseMailbox.String():    {General, "a consulté des messages", "looked at messages", "consulter des messages", "look at messages"},
+	policy.ListDocuments.String(): {MedicalDocument, "a consulté la liste des documents", "looked at the list of documents", "consulter la liste des documents", "look at the list of documents"},
+	policy.ReadDocument.String():  {MedicalDocument, "a lu un document", "read a document", "lire un document", "read a document"},
+	policy.FileDocument.String():  {MedicalDocument, "a déposé un document", "filed a document", "déposer un document", "file a document"},
+	policy.AmendDocument.String(): {MedicalDocument, "a remplacé ou retiré un document", "replaced or withdrew a document", "remplacer ou retirer un document", "replace or withdraw a document"},
+	policy.MaskDocument.String():  {MedicalDocument, "a changé qui peut voir un document", "changed who may see a document", "changer qui peut voir un document", "change who may see a document"},
+	policy.BreakGlass.String():    {MedicalDocument, "a demandé un accès en urgence, qui lui a été donné", "asked for an emergency access, which was given", "accéder en urgence", "have an emergency access"},
+
+	ActAppend:       {General, "a rangé un message", "put a message away", "ranger un message", "put a message away"},
+	ActExpunge:      {General, "a effacé des messages", "deleted messages", "effacer des messages", "delete messages"},
+	ActDeleteFolder: {General, "a supprimé un dossier de messages", "deleted a folder of messages", "supprimer un dossier de messages", "delete a folder of messages"},
+	"notify":        {General, "a déposé un avis de remise", "left a notice of delivery", "déposer un avis de remise", "leave a notice of delivery"},
+	ActReadTrail:    {General, "a consulté cet historique", "looked at this history", "consulter cet historique", "look at this history"},
+	ActExportTrail:  {General, "a exporté l'historique des accès", "exported the history of accesses", "exporter l'historique des accès", "export the history of accesses"},
+	"export":        {MedicalDocument, "a exporté les documents, chiffrés pour une clé du titulaire", "exported the documents, encrypted for a key of the holder", "exporter les documents", "export the documents"},
+	"why":           {General, "a demandé pourquoi un message serait admis ou refusé", "asked why a message would be allowed or refused", "savoir pourquoi un message serait admis ou refusé", "know why a message would be allowed or refused"},
+
+	"enrol":           {General, "a créé cet espace", "made this space", "créer cet espace", "make this space"},
+	"activate":        {General, "a ouvert cet espace", "opened this space", "ouvrir cet espace", "open this space"},
+	"oppose":          {General, "a enregistré l'opposition à cet espace", "recorded the objection to this space", "enregistrer l'opposition à cet espace", "record the objection to this space"},
+	"close":           {General, "a fermé cet espace", "closed this space", "fermer cet espace", "close this space"},
+	"reopen":          {General, "a rouvert cet espace", "opened this space again", "rouvrir cet espace", "open this space again"},
+	"archive":         {General, "a archivé cet espace", "archived this space", "archiver cet espace", "archive this space"},
+	"erase":           {General, "a effacé cet espace", "erased this space", "effacer cet espace", "erase this space"},
+	"block":           {General, "a bloqué un professionnel", "blocked a professional", "bloquer un professionnel", "block a professional"},
+	"unblock":         {General, "a débloqué un professionnel", "unblocked a professional", "débloquer un professionnel", "unblock a professional"},
+	"add-password":    {General, "a donné un mot de passe d'application", "gave an application password", "donner un mot de passe d'application", "give an application password"},
+	"revoke-password": {General, "a révoqué un mot de passe d'application", "revoked an application password", "révoquer un mot de passe d'application", "revoke an application password"},
+	"allowance":       {General, "a changé une limite d'envoi", "changed a limit on sending", "changer une limite d'envoi", "change a limit on sending"},
+}
