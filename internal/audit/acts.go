@@ -27,7 +27,7 @@ const (
 
 // enrolling are the acts of an operator that belong to the enrolment of a
 // patient.
-var enrolling = map[string]bool{"enrol": true, "activate": true, "oppose": true}
+var enrolling = map[string]bool{"enrol": true, "notice": true, "activate": true, "oppose": true}
 
 // Acts lists the names of all acts there are, sorted.
 func Acts() []string { return slices.Sorted(maps.Keys(actions)) }
@@ -61,6 +61,8 @@ var actions = map[string]action{
 	"oppose":          {General, "a enregistré l'opposition à cet espace", "recorded the objection to this space", "enregistrer l'opposition à cet espace", "record the objection to this space"},
 	"close":           {General, "a fermé cet espace", "closed this space", "fermer cet espace", "close this space"},
 	"reopen":          {General, "a rouvert cet espace", "opened this space again", "rouvrir cet espace", "open this space again"},
+	"notice":          {General, "a annoncé cet espace à son titulaire", "announced this space to its holder", "annoncer cet espace à son titulaire", "announce this space to its holder"},
+	"ask-erasure":     {General, "a demandé l'effacement de cet espace", "asked for this space to be erased", "demander l'effacement de cet espace", "ask for this space to be erased"},
 	"archive":         {General, "a archivé cet espace", "archived this space", "archiver cet espace", "archive this space"},
 	"erase":           {General, "a effacé cet espace", "erased this space", "effacer cet espace", "erase this space"},
 	"block":           {General, "a bloqué un professionnel", "blocked a professional", "bloquer un professionnel", "block a professional"},
