@@ -7,6 +7,7 @@ import (
 	"vaguemestre/imapd"
 	"vaguemestre/internal/config"
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/patient"
 	"vaguemestre/smtpd"
 )
 
@@ -18,6 +19,12 @@ func hubLimits(l config.Limits) hub.Limits {
 		RefusedPerHour: l.RefusedPerHour, RefusedPerDay: l.RefusedPerDay, RefusedShare: l.RefusedShare,
 		LoginFailures: l.LoginFailures, ListingCache: l.ListingCache,
 	}
+}
+
+func delays(l config.Life) patient.Delays {
+	d := patient.DefaultDelays
+	d.Opening, d.Archiving, d.Erasure = l.Opening, l.Archiving, l.Erasure
+	return d
 }
 
 func smtpLimits(l config.Limits) smtpd.Limits {

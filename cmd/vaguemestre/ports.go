@@ -32,11 +32,11 @@ type port struct {
 type greeting int
 
 const (
-	silent    greeting = iota // nothing
-	inClear                   // a line
-	underTLS                  // a line, after a handshake
-	byRequest                 // nothing, until asked by HTTP
-	byTLSRequest              // the same, after a handshake
+	silent       greeting = iota // nothing
+	inClear                      // a line
+	underTLS                     // a line, after a handshake
+	byRequest                    // nothing, until asked by HTTP
+	byTLSRequest                 // the same, after a handshake
 )
 
 // openPorts opens every port of the configuration, or none.

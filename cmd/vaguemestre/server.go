@@ -87,7 +87,7 @@ func (s *server) open(sealed bool) error {
 		Store: s.engines.store, Blobs: s.engines.blobs, Bus: s.engines.bus,
 		Index: k.index, Ring: k.ring, Erasure: k.erasure, Escrow: k.escrow, Journal: cfg.Checkpoints,
 		Domain: cfg.Domain, PatientDomain: cfg.PatientDomain, TestMode: cfg.TestMode,
-		Limits: hubLimits(cfg.Limits), Now: clock, Log: s.log,
+		Limits: hubLimits(cfg.Limits), Delays: delays(cfg.Life), Now: clock, Log: s.log,
 	}); err != nil {
 		return err
 	}
@@ -101,9 +101,12 @@ func (s *server) open(sealed bool) error {
 	})
 	s.imap = imapd.New(imapd.Door(s.hub), s.imapConfig())
 	s.admin = adminapi.New(desk{s.hub, s}, adminapi.Config{Operators: operatorFile(cfg), Log: s.log})
-	s.janitor = janitor.New(s.hub, janitor.Config{
-		Outbox: cfg.Janitor.Outbox, Checkpoint: cfg.Janitor.Checkpoint, Sweep: cfg.Janitor.Sweep, Log: s.log, Metrics: s.metrics,
-	})
+	s.janitor = janitor.New([]janitor.Task{
+		{Name: "outbox", Every: cfg.Janitor.Outbox, AtOnce: true, Do: s.hub.CarryAll},
+		{Name: "checkpoint", Every: cfg.Janitor.Checkpoint, Do: s.hub.Checkpoint},
+		{Name: "life", Every: cfg.Janitor.Life, Do: s.hub.LiveOn},
+		{Name: "sweep", Every: cfg.Janitor.Sweep, Do: s.hub.Sweep},
+	}, janitor.Config{Log: s.log, Metrics: s.metrics})
 	s.web = http.NewServeMux()
 	return s.openPorts()
 }

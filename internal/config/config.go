@@ -44,6 +44,7 @@ type Config struct {
 	Redis   Secret // URL; empty: hints stay in the process
 	Limits  Limits
 	Log     Log
+	Life    Life
 	Janitor Janitor
 }
 
@@ -94,7 +95,10 @@ type Limits struct {
 type Log struct{ Level, Format string }
 
 // Janitor says how often housekeeping looks around.
-type Janitor struct{ Outbox, Checkpoint, Sweep time.Duration }
+type Janitor struct{ Outbox, Checkpoint, Life, Sweep time.Duration }
+
+// Life says what happens by itself in the life of a space, and when.
+type Life struct{ Opening, Archiving, Erasure time.Duration }
 
 // Load reads the file at path. Relative paths in it are relative to its
 // folder. A file that is absent is fault.NotFound, one that is not right

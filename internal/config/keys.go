@@ -14,6 +14,8 @@ const (
 	kb = 1 << 10
 	mb = 1 << 20
 	gb = 1 << 30
+
+	day = 24 * time.Hour
 )
 
 // keys is every key there is, in the order of the file.
@@ -117,11 +119,11 @@ var keys = []key{
 		}},
 	{"limits.smtp_idle", "Silence of an SMTP client that has logged in.",
 		func(c *Config) value {
-			return durationValue{&c.Limits.SMTPIdle, 5 * time.Minute, time.Second, 24 * time.Hour}
+			return durationValue{&c.Limits.SMTPIdle, 5 * time.Minute, time.Second, day}
 		}},
 	{"limits.imap_idle", "Silence of an IMAP client that has logged in; RFC 9051 asks for 30 minutes.",
 		func(c *Config) value {
-			return durationValue{&c.Limits.IMAPIdle, 35 * time.Minute, time.Second, 24 * time.Hour}
+			return durationValue{&c.Limits.IMAPIdle, 35 * time.Minute, time.Second, day}
 		}},
 	{"limits.act", "Time for one act of the hub: filing a mail, checking a recipient.",
 		func(c *Config) value {
@@ -132,6 +134,19 @@ var keys = []key{
 			return durationValue{&c.Limits.Drain, 20 * time.Second, 0, 10 * time.Minute}
 		}},
 
+	{"life.opening", "From the notice to the opening of a space whose owner does not object (CSP R.1111-28: six weeks).",
+		func(c *Config) value {
+			return durationValue{&c.Life.Opening, 42 * day, time.Minute, 365 * day}
+		}},
+	{"life.archiving", "From the closing of a space until it is put away; what was put away comes back when it is opened again.",
+		func(c *Config) value {
+			return durationValue{&c.Life.Archiving, 30 * day, time.Minute, 365 * day}
+		}},
+	{"life.erasure", "From the request to erase a closed space to the deed, at most three months: time to change one's mind.",
+		func(c *Config) value {
+			return durationValue{&c.Life.Erasure, 30 * day, time.Minute, 90 * day}
+		}},
+
 	{"janitor.outbox", "How often what could not leave is tried again.",
 		func(c *Config) value {
 			return durationValue{&c.Janitor.Outbox, time.Minute, time.Second, time.Hour}
@@ -140,9 +155,13 @@ var keys = []key{
 		func(c *Config) value {
 			return durationValue{&c.Janitor.Checkpoint, time.Minute, time.Second, time.Hour}
 		}},
+	{"janitor.life", "How often it is seen what time alone makes happen in the lives of spaces.",
+		func(c *Config) value {
+			return durationValue{&c.Janitor.Life, time.Hour, time.Second, day}
+		}},
 	{"janitor.sweep", "How often what a crash left behind is swept.",
 		func(c *Config) value {
-			return durationValue{&c.Janitor.Sweep, 24 * time.Hour, time.Minute, 30 * 24 * time.Hour}
+			return durationValue{&c.Janitor.Sweep, day, time.Minute, 30 * day}
 		}},
 
 	{"log.level", "What is logged: debug, info, warn or error.",

@@ -121,17 +121,6 @@ func (h *Hub) claim(ctx context.Context, a ident.Address) (store.Part, error) {
 	})
 }
 
-// Life makes an event of the life of a space happen.
-func (h *Hub) Life(ctx context.Context, operator string, a ident.Address, e patient.Event) (patient.Space, error) {
-	var sp patient.Space
-	err := h.atMailbox(ctx, a, func(t *tx) (err error) {
-		sp, err = patient.Apply(t, t.Scope, e, t.now)
-		t.note(byOperator(operator, string(e), ""))
-		return err
-	})
-	return sp, err
-}
-
 // Block bars a professional from a patient's space, or lets them in again.
 func (h *Hub) Block(ctx context.Context, operator string, a, professional ident.Address, on bool) error {
 	them, err := h.professional(ctx, professional)

@@ -24,6 +24,7 @@ import (
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/limit"
 	"vaguemestre/internal/mailbox"
+	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault/keyring"
 )
@@ -44,6 +45,7 @@ type Config struct {
 	PatientDomain string // of the patients' addresses
 	TestMode      bool   // accepts invented and test matricules
 	Limits        Limits
+	Delays        patient.Delays // default: patient.DefaultDelays
 
 	BlockSparesMail bool // whom a patient has blocked may write all the same; reading stays barred
 
@@ -109,6 +111,9 @@ func New(c Config) (*Hub, error) {
 	}
 	if c.Limits == (Limits{}) {
 		c.Limits = DefaultLimits
+	}
+	if c.Delays == (patient.Delays{}) {
+		c.Delays = patient.DefaultDelays
 	}
 	const senders, accounts = 100_000, 200_000
 	return &Hub{

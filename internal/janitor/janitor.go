@@ -1,6 +1,7 @@
 // Package janitor is the edge of time: it asks the hub, again and again, for
-// what is due. Answers that could not be carried are carried; how far the trails
-// have come is noted; what mails and crashes left behind is swept.
+// what is due. Answers that could not be carried are carried; spaces live on as
+// the law says; how far the trails have come is noted; what mails and crashes
+// left behind is swept.
 //
 // It decides nothing and keeps nothing: a janitor that is killed has lost
 // nothing, and two at work do no harm.
@@ -16,40 +17,33 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A Hub is what the janitor asks of the hub. Each call may be repeated.
-type Hub interface {
-	// CarryAll takes answers that wait to where they go.
-	CarryAll(ctx context.Context) error
-
-	// Checkpoint notes how far the trails have come.
-	Checkpoint(ctx context.Context) error
-
-	// Sweep removes what time has made needless.
-	Sweep(ctx context.Context) error
+// A Task is something that is to be done again and again.
+type Task struct {
+	Name   string // in the log and the metrics
+	Every  time.Duration
+	AtOnce bool                        // and when the hub starts: something may wait since a crash
+	Do     func(context.Context) error // may be repeated, and interrupted
 }
 
-// Config says how often. All times are needed.
+// Config is what a Janitor is made of beside its tasks.
 type Config struct {
-	Outbox     time.Duration
-	Checkpoint time.Duration
-	Sweep      time.Duration
-	Log        *slog.Logger          // default: discards
-	Metrics    prometheus.Registerer // default: counts are kept, but nobody sees them
+	Log     *slog.Logger          // default: discards
+	Metrics prometheus.Registerer // default: counts are kept, but nobody sees them
 }
 
 // A Janitor looks after one hub.
 type Janitor struct {
-	hub    Hub
+	tasks  []Task
 	cfg    Config
 	rounds *prometheus.CounterVec // task, result
 }
 
 // New returns a Janitor. It starts nothing.
-func New(h Hub, cfg Config) *Janitor {
+func New(tasks []Task, cfg Config) *Janitor {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	j := &Janitor{h, cfg, prometheus.NewCounterVec(prometheus.CounterOpts{
+	j := &Janitor{tasks, cfg, prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "janitor_rounds_total", Help: "Rounds of housekeeping, by task and result.",
 	}, []string{"task", "result"})}
 	if cfg.Metrics != nil {
@@ -59,43 +53,45 @@ func New(h Hub, cfg Config) *Janitor {
 }
 
 // Run works until ctx ends, and returns nil when what was under way has
-// stopped. The outbox is looked after at once: answers may wait since a crash.
+// stopped.
 func (j *Janitor) Run(ctx context.Context) error {
 	var g errgroup.Group
-	g.Go(func() error {
-		j.round(ctx, "outbox", j.hub.CarryAll)
-		return j.every(ctx, j.cfg.Outbox, "outbox", j.hub.CarryAll)
-	})
-	g.Go(func() error { return j.every(ctx, j.cfg.Checkpoint, "checkpoint", j.hub.Checkpoint) })
-	g.Go(func() error { return j.every(ctx, j.cfg.Sweep, "sweep", j.hub.Sweep) })
+	for _, t := range j.tasks {
+		g.Go(func() error {
+			if t.AtOnce {
+				j.round(ctx, t)
+			}
+			return j.every(ctx, t)
+		})
+	}
 	return g.Wait()
 }
 
 // every does a round each time a period has passed, give or take a tenth, so
 // that hubs that start together do not work together.
-func (j *Janitor) every(ctx context.Context, period time.Duration, task string, work func(context.Context) error) error {
+func (j *Janitor) every(ctx context.Context, t Task) error {
 	for {
-		wait := period - period/20 + rand.N(period/10+1)
+		wait := t.Every - t.Every/20 + rand.N(t.Every/10+1)
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(wait):
-			j.round(ctx, task, work)
+			j.round(ctx, t)
 		}
 	}
 }
 
 // round does one round. What fails will be tried again.
-func (j *Janitor) round(ctx context.Context, task string, work func(context.Context) error) {
+func (j *Janitor) round(ctx context.Context, t Task) {
 	began := time.Now()
-	err := work(ctx)
+	err := t.Do(ctx)
 	switch {
 	case ctx.Err() != nil: // stopped in the middle
 	case err != nil:
-		j.rounds.WithLabelValues(task, "failed").Inc()
-		j.cfg.Log.Warn("janitor round failed", "task", task, "err", err)
+		j.rounds.WithLabelValues(t.Name, "failed").Inc()
+		j.cfg.Log.Warn("janitor round failed", "task", t.Name, "err", err)
 	default:
-		j.rounds.WithLabelValues(task, "ok").Inc()
-		j.cfg.Log.Debug("janitor round", "task", task, "took", time.Since(began).String())
+		j.rounds.WithLabelValues(t.Name, "ok").Inc()
+		j.cfg.Log.Debug("janitor round", "task", t.Name, "took", time.Since(began).String())
 	}
 }

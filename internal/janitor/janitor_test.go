@@ -11,42 +11,40 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-type fakeHub struct {
-	carried, noted, swept atomic.Int64
-	err                   error
-}
-
-func (h *fakeHub) CarryAll(context.Context) error   { h.carried.Add(1); return h.err }
-func (h *fakeHub) Checkpoint(context.Context) error { h.noted.Add(1); return nil }
-func (h *fakeHub) Sweep(context.Context) error      { h.swept.Add(1); return nil }
-
 func TestADayOfTheJanitor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := &fakeHub{err: errors.New("a mailbox is away")}
+		var carried, noted, swept atomic.Int64
+		count := func(n *atomic.Int64, err error) func(context.Context) error {
+			return func(context.Context) error { n.Add(1); return err }
+		}
 		reg := prometheus.NewRegistry()
-		j := New(h, Config{Outbox: time.Minute, Checkpoint: time.Minute, Sweep: 24 * time.Hour, Metrics: reg})
+		j := New([]Task{
+			{"outbox", time.Minute, true, count(&carried, errors.New("a mailbox is away"))},
+			{"checkpoint", time.Minute, false, count(&noted, nil)},
+			{"sweep", 24 * time.Hour, false, count(&swept, nil)},
+		}, Config{Metrics: reg})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- j.Run(ctx) }()
 		synctest.Wait()
-		if h.carried.Load() != 1 {
-			t.Errorf("the outbox was looked after %d times at the start, want once", h.carried.Load())
+		if carried.Load() != 1 {
+			t.Errorf("the outbox was looked after %d times at the start, want once", carried.Load())
 		}
 		time.Sleep(26 * time.Hour)
 		cancel()
 		if err := <-ended; err != nil {
 			t.Errorf("Run = %v", err)
 		}
-		for name, n := range map[string]int64{"outbox": h.carried.Load(), "checkpoint": h.noted.Load()} {
+		for name, n := range map[string]int64{"outbox": carried.Load(), "checkpoint": noted.Load()} {
 			if n < 1400 || n > 1700 {
 				t.Errorf("%s: %d rounds in 26 hours, want about 1560, whatever fails", name, n)
 			}
 		}
-		if h.swept.Load() != 1 {
-			t.Errorf("swept %d times, want once", h.swept.Load())
+		if swept.Load() != 1 {
+			t.Errorf("swept %d times, want once", swept.Load())
 		}
-		if got := failures(t, reg); int64(got) != h.carried.Load() {
-			t.Errorf("%v failures counted, want %d", got, h.carried.Load())
+		if got := failures(t, reg); int64(got) != carried.Load() {
+			t.Errorf("%v failures counted, want %d", got, carried.Load())
 		}
 	})
 }
