@@ -28,7 +28,7 @@ type Ref string
 const (
 	inline, external  = 'i', 'b'
 	plain, compressed = '-', 'z'
-	refLength         = 2 + uuidLength
+	refLength         = 2 + idLength
 )
 
 // An Object is sealed bytes on their way to where they are kept.
@@ -152,11 +152,7 @@ func holders(r store.Reader, ref Ref) (uint64, error) {
 	if err != nil || b == nil {
 		return 1, err
 	}
-	n, ok := counted(b)
-	if !ok {
-		return 0, fmt.Errorf("vault: holders: %w", fault.Corrupt)
-	}
-	return n, nil
+	return counted(b, "holders")
 }
 
 var encoder = sync.OnceValue(func() *zstd.Encoder {

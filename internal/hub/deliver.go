@@ -222,7 +222,7 @@ func (h *Hub) write(t *tx, folder mailbox.FolderID, s *sealedMail) error {
 		return err
 	}
 	for _, d := range s.documents {
-		known, err := vault.Has(t, t.Scope, d.entry.UniqueID)
+		_, known, err := vault.Find(t, t.Scope, d.entry.UniqueID)
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ func (h *Hub) Export(ctx context.Context, operator string, a ident.Address, to *
 		return 0, err
 	}
 	err = h.view(ctx, part, func(r store.Reader) error {
-		for d, err := range vault.Documents(r, part, key, 1) {
+		for d, err := range vault.Documents(r, h.scope(part), key, 1) {
 			if err != nil {
 				return err
 			}

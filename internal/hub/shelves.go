@@ -53,7 +53,7 @@ func (m *Mailbox) shelveSome(ctx context.Context) (more bool, err error) {
 		if next, err = vault.Next(r); err != nil || next == from {
 			return err
 		}
-		for d, err := range vault.Documents(r, part, m.book.key, from) {
+		for d, err := range vault.Documents(r, m.h.scope(part), m.book.key, from) {
 			if errors.Is(err, fault.Corrupt) { // verify finds it; it hides no other
 				m.h.Log.Error("document does not open", "err", err)
 				continue

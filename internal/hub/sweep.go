@@ -151,7 +151,7 @@ func (h *Hub) heldBlobs(ctx context.Context, part store.Part) (map[blob.ID]bool,
 				hold(vault.Ref(ref))
 			}
 		}
-		for d, err := range vault.Documents(r, part, b.key, 1) {
+		for d, err := range vault.Documents(r, h.scope(part), b.key, 1) {
 			if err != nil {
 				return err
 			}

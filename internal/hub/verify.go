@@ -130,7 +130,7 @@ func (h *Hub) verifyOwner(ctx context.Context, part store.Part, rep *Report) err
 				find(fmt.Sprintf("message %d of folder %d", at.uid, at.folder), err)
 			}
 		}
-		for d, err := range vault.Documents(r, part, b.key, 1) {
+		for d, err := range vault.Documents(r, h.scope(part), b.key, 1) {
 			if errors.Is(err, fault.Corrupt) {
 				find(fmt.Sprintf("document %d", d.Seq), err)
 				continue

@@ -278,7 +278,7 @@ func TestADocumentsObjectOpensWithItsOwnSessionOnly(t *testing.T) {
 	}
 	var docs []vault.Document
 	err = h.view(t.Context(), part, func(r store.Reader) error {
-		for d, err := range vault.Documents(r, part, key, 1) {
+		for d, err := range vault.Documents(r, h.scope(part), key, 1) {
 			if err != nil {
 				return err
 			}

@@ -1,0 +1,89 @@
+package vault
+
+import (
+	"fmt"
+	"time"
+
+	"vaguemestre/internal/fact"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/store"
+)
+
+// A Filed is what a role that opens nothing knows of a document: enough to
+// know it again, and to judge who may replace it.
+type Filed struct {
+	ID        string
+	Seq       uint64
+	LogicalID string
+	SHA256    string `json:",omitempty"`
+
+	Sender         string
+	FiledBy        string    `json:",omitempty"`
+	Establishment  string    `json:",omitempty"`
+	AuthorID       string    `json:",omitempty"`
+	OrganisationID string    `json:",omitempty"`
+	Depositor      Depositor `json:",omitempty"`
+}
+
+func filed(seq uint64, e Entry) Filed {
+	return Filed{
+		ID: e.EntryUUID, Seq: seq, LogicalID: e.LogicalID, SHA256: e.SHA256,
+		Sender: e.Sender, FiledBy: e.FiledBy, Establishment: e.Establishment,
+		AuthorID: e.Author.ID, OrganisationID: e.Author.OrganisationID, Depositor: e.Depositor,
+	}
+}
+
+// FiledAs returns what is known of a document by its ID. ok is false if there
+// is none, or one of version 1, of which nothing is known.
+func FiledAs(r store.Reader, s fact.Scope, id string) (f Filed, ok bool, err error) {
+	return fact.Get[Filed](r, s, "doc/i/"+id)
+}
+
+// Find returns the ID of the document with a producer's uniqueId.
+func Find(r store.Reader, s fact.Scope, uniqueID string) (id string, ok bool, err error) {
+	if uniqueID == "" {
+		return "", false, nil
+	}
+	b, err := r.Get(uniqueKey(s, uniqueID))
+	if err != nil || b == nil {
+		return "", false, err
+	}
+	seq, err := counted(b, "document of a uniqueId")
+	if err != nil {
+		return "", false, err
+	}
+	v, err := r.Get(entryKey(seq))
+	if err != nil {
+		return "", false, err
+	}
+	if id = idOf(v); id == "" {
+		return "", false, fmt.Errorf("vault: document of a uniqueId is missing: %w", fault.Corrupt)
+	}
+	return id, true, nil
+}
+
+// A Version is a document that another one replaced.
+type Version struct {
+	ID    string
+	By    string // ID of the newer one
+	Since time.Time
+}
+
+// Replace says that a document has a newer version; it is Superseded then.
+// fault.Conflict: it had one already.
+func Replace(w store.Writer, s fact.Scope, id, by string, now time.Time) error {
+	_, ok, err := Newer(w, s, id)
+	if err != nil {
+		return err
+	}
+	if ok {
+		return fmt.Errorf("vault: replace: not the newest version: %w", fault.Conflict)
+	}
+	follow(w, id)
+	return fact.Put(w, s, "doc/r/"+id, Version{id, by, now})
+}
+
+// Newer returns the version that replaced a document, if one has.
+func Newer(r store.Reader, s fact.Scope, id string) (v Version, ok bool, err error) {
+	return fact.Get[Version](r, s, "doc/r/"+id)
+}

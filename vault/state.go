@@ -1,0 +1,87 @@
+package vault
+
+import (
+	"time"
+
+	"vaguemestre/internal/fact"
+	"vaguemestre/internal/store"
+)
+
+// A State is what became of a document since it was filed. Its flags override
+// those it was filed with; Superseded is not among them, since it follows from
+// Replace.
+type State struct {
+	ID        string // of the document
+	EntryUUID string
+	Flags     Flags
+	Since     time.Time
+}
+
+// Change gives a document other states, and its entry another EntryUUID. It
+// ends the waiting that they end.
+func Change(w store.Writer, s fact.Scope, d Document, f Flags, now time.Time) (Document, error) {
+	st := State{d.ID, NewID(), f &^ Superseded, now}
+	if err := fact.Put(w, s, "doc/s/"+d.ID, st); err != nil {
+		return d, err
+	}
+	follow(w, d.ID)
+	st.apply(&d)
+	return d, await(w, s, d.ID, d.Entry, st.Flags)
+}
+
+func (st State) apply(d *Document) {
+	d.Entry.EntryUUID = st.EntryUUID
+	d.Flags = st.Flags | d.Flags&Superseded
+}
+
+// refresh gives a document its states of now.
+func refresh(r store.Reader, s fact.Scope, d *Document) error {
+	st, ok, err := fact.Get[State](r, s, "doc/s/"+d.ID)
+	if err != nil {
+		return err
+	}
+	if ok {
+		st.apply(d)
+	}
+	v, ok, err := Newer(r, s, d.ID)
+	if ok {
+		d.supersede(v)
+	}
+	return err
+}
+
+func (d *Document) supersede(v Version) {
+	d.ReplacedBy, d.Flags = v.By, d.Flags|Superseded
+}
+
+// changes is what became of the documents of a space, by ID.
+type changes struct {
+	states   map[string]State
+	versions map[string]Version
+}
+
+func readChanges(r store.Reader, s fact.Scope) (changes, error) {
+	c := changes{map[string]State{}, map[string]Version{}}
+	for st, err := range fact.All[State](r, s, "doc/s/") {
+		if err != nil {
+			return c, err
+		}
+		c.states[st.ID] = st
+	}
+	for v, err := range fact.All[Version](r, s, "doc/r/") {
+		if err != nil {
+			return c, err
+		}
+		c.versions[v.ID] = v
+	}
+	return c, nil
+}
+
+func (c changes) apply(d *Document) {
+	if st, ok := c.states[d.ID]; ok {
+		st.apply(d)
+	}
+	if v, ok := c.versions[d.ID]; ok {
+		d.supersede(v)
+	}
+}

@@ -1,0 +1,126 @@
+package vault
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+
+	"vaguemestre/internal/fact"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/store"
+)
+
+// An Announcement is a document that waits until somebody has told the patient
+// of it (consultation d'annonce).
+type Announcement struct {
+	ID    string
+	Filed time.Time
+	Told  time.Time `json:",omitzero"` // when the patient was told that it waits
+}
+
+// A Doubt is a document whose identity is to be verified. It says nothing of
+// what is in it.
+type Doubt struct {
+	ID      string
+	Reasons []string
+	Sender  string
+	Filed   time.Time
+}
+
+// await keeps a document among those that wait, as long as its states say so.
+func await(w store.Writer, s fact.Scope, id string, e Entry, f Flags) error {
+	open := f&Deleted == 0
+	if err := keepWhile(w, s, "doc/w/"+id, open && f.Has(HiddenFromPatient), Announcement{ID: id, Filed: e.Filed}); err != nil {
+		return err
+	}
+	return keepWhile(w, s, "doc/q/"+id, open && f.Has(ToVerify), Doubt{id, e.Doubts, e.Sender, e.Filed})
+}
+
+// keepWhile keeps a fact, as it was first written, while want holds.
+func keepWhile[T any](w store.Writer, s fact.Scope, key string, want bool, v T) error {
+	b, err := w.Get(key)
+	switch {
+	case err != nil:
+		return err
+	case want && b == nil:
+		return fact.Put(w, s, key, v)
+	case !want && b != nil:
+		w.Delete(key)
+	}
+	return nil
+}
+
+// Announcements lists the documents that wait for their announcement.
+func Announcements(r store.Reader, s fact.Scope) ([]Announcement, error) {
+	return collect[Announcement](r, s, "doc/w/")
+}
+
+// Told says that the patient knows that something waits, without what.
+func Told(w store.Writer, s fact.Scope, a Announcement, now time.Time) error {
+	a.Told = now
+	return fact.Put(w, s, "doc/w/"+a.ID, a)
+}
+
+// Doubts lists the documents whose identity is to be verified.
+func Doubts(r store.Reader, s fact.Scope) ([]Doubt, error) { return collect[Doubt](r, s, "doc/q/") }
+
+func collect[T any](r store.Reader, s fact.Scope, prefix string) (list []T, err error) {
+	for v, err := range fact.All[T](r, s, prefix) {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, nil
+}
+
+// Hints is the partition that says in which others something waits.
+const Hints store.Part = "documents"
+
+// hintLife is how long a hint stays at least. Whoever records one has half of
+// it to write what it announces.
+const hintLife = time.Hour
+
+// Hint records, in the partition of hints, that something may soon wait in
+// part. Where a hint is young enough it writes nothing.
+func Hint(w store.Writer, part store.Part, now time.Time) error {
+	at, ok, err := hinted(w, part)
+	if err != nil || ok && now.Sub(at) < hintLife/2 {
+		return err
+	}
+	w.Put("doc/hint/"+string(part), binary.BigEndian.AppendUint64([]byte{version}, uint64(now.Unix())))
+	return nil
+}
+
+// Unhint takes a hint back from a part in which nothing waits, unless it is so
+// young that what it announced may still be on its way.
+func Unhint(w store.Writer, part store.Part, now time.Time) error {
+	at, ok, err := hinted(w, part)
+	if err == nil && ok && now.Sub(at) >= hintLife {
+		w.Delete("doc/hint/" + string(part))
+	}
+	return err
+}
+
+func hinted(r store.Reader, part store.Part) (at time.Time, ok bool, err error) {
+	b, err := r.Get("doc/hint/" + string(part))
+	if err != nil || b == nil {
+		return at, false, err
+	}
+	if len(b) != 9 || b[0] != version {
+		return at, false, fmt.Errorf("vault: hint: %w", fault.Corrupt)
+	}
+	return time.Unix(int64(binary.BigEndian.Uint64(b[1:])), 0), true, nil
+}
+
+// Hinted lists the partitions in which something may wait.
+func Hinted(r store.Reader) (parts []store.Part, err error) {
+	for p, err := range r.Scan(store.Prefix("doc/hint/")) {
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, store.Part(strings.TrimPrefix(p.Key, "doc/hint/")))
+	}
+	return parts, nil
+}
