@@ -26,6 +26,7 @@ import (
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
+	"vaguemestre/vault"
 	"vaguemestre/vault/keyring"
 )
 
@@ -64,7 +65,7 @@ type Limits struct {
 
 	LoginFailures int // per account and per address, in a quarter of an hour
 
-	ListingCache int64 // bytes of opened listings kept in memory
+	ListingCache int64 // bytes of opened listings kept in memory, of mailboxes and of vaults each
 }
 
 // DefaultLimits are those of a hub whose configuration names none.
@@ -88,6 +89,7 @@ type Hub struct {
 	places *bounded[ident.Address, store.Part] // of recipients that were allowed
 	books  *books
 	cache  *mailbox.Cache
+	docs   *vault.Cache
 
 	rcptHour, rcptDay, refusedHour, refusedDay *limit.Window
 	loginFailures                              *limit.Window
@@ -116,7 +118,7 @@ func New(c Config) (*Hub, error) {
 		c.Delays = patient.DefaultDelays
 	}
 	const senders, accounts = 100_000, 200_000
-	return &Hub{
+	h := &Hub{
 		Config: c,
 		certs:  newBounded[store.Part, *keyring.Cert](maxCerts),
 		keys:   newBounded[store.Part, *keyring.Key](maxKeys),
@@ -124,6 +126,7 @@ func New(c Config) (*Hub, error) {
 		places: newBounded[ident.Address, store.Part](maxPlaces),
 		books:  newBooks(),
 		cache:  mailbox.NewCache(c.Limits.ListingCache),
+		docs:   vault.NewCache(c.Limits.ListingCache),
 
 		journal: newJournal(),
 
@@ -132,7 +135,9 @@ func New(c Config) (*Hub, error) {
 		refusedHour:   limit.NewWindow(time.Hour, senders),
 		refusedDay:    limit.NewWindow(24*time.Hour, senders),
 		loginFailures: limit.NewWindow(15*time.Minute, accounts),
-	}, nil
+	}
+	h.keys.gone = h.docs.Forget
+	return h, nil
 }
 
 // Sealed reports whether the hub key is absent.

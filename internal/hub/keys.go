@@ -22,7 +22,8 @@ const (
 
 // A bounded map forgets any of its entries when it is full.
 type bounded[K comparable, V any] struct {
-	max int
+	max  int
+	gone func(K) // told of each that is forgotten; may be nil
 
 	mu sync.Mutex
 	m  map[K]V
@@ -46,7 +47,7 @@ func (b *bounded[K, V]) put(k K, v V) {
 		if len(b.m) < b.max {
 			break
 		}
-		delete(b.m, p)
+		b.drop(p)
 	}
 	b.m[k] = v
 }
@@ -54,7 +55,14 @@ func (b *bounded[K, V]) put(k K, v V) {
 func (b *bounded[K, V]) forget(k K) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.drop(k)
+}
+
+func (b *bounded[K, V]) drop(k K) {
 	delete(b.m, k)
+	if b.gone != nil {
+		b.gone(k)
+	}
 }
 
 // cert returns the certificate of a partition's owner, fault.NotFound if it
