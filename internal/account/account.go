@@ -5,8 +5,8 @@
 //
 // Its keys begin with "acc/":
 //
-//	acc/salt      the salt of the account's passwords, a fact
-//	acc/p/<id>    one application password, a fact
+//	acc/salt      the salt of the account's passwords, a right
+//	acc/p/<id>    one application password, a right
 package account
 
 import (
@@ -56,7 +56,7 @@ type password struct {
 func Create(w store.Writer, s fact.Scope) error {
 	salt := make([]byte, 16)
 	rand.Read(salt)
-	return fact.Put(w, s, "acc/salt", salt)
+	return fact.PutRight(w, s, "acc/salt", salt)
 }
 
 // AddPassword makes an application password for the device of that name and
@@ -67,7 +67,7 @@ func AddPassword(w store.Writer, s fact.Scope, device string, now time.Time) (se
 	if device = strings.TrimSpace(device); !isName(device) {
 		return "", fmt.Errorf("account: a device is named in 1 to %d printable bytes: %w", maxName, fault.Invalid)
 	}
-	salt, ok, err := fact.Get[[]byte](w, s, "acc/salt")
+	salt, ok, err := fact.GetRight[[]byte](w, s, "acc/salt")
 	if err != nil {
 		return "", err
 	}
@@ -75,7 +75,7 @@ func AddPassword(w store.Writer, s fact.Scope, device string, now time.Time) (se
 		return "", fmt.Errorf("account: add password: %w", fault.NotFound)
 	}
 	n := 0
-	for p, err := range fact.All[password](w, s, "acc/p/") {
+	for p, err := range fact.AllRights[password](w, s, "acc/p/") {
 		if err != nil {
 			return "", err
 		}
@@ -89,7 +89,7 @@ func AddPassword(w store.Writer, s fact.Scope, device string, now time.Time) (se
 	secret = group(strings.ToLower(rand.Text()))
 	p := password{ID: strings.ToLower(rand.Text()[:10]), Device: device, Created: now.Unix()}
 	p.StoredKey, p.ServerKey = derive(secret, salt)
-	return secret, fact.Put(w, s, "acc/p/"+p.ID, p)
+	return secret, fact.PutRight(w, s, "acc/p/"+p.ID, p)
 }
 
 // isName reports whether a device can be called that: people read it in lists
@@ -107,7 +107,7 @@ func group(s string) string {
 // Passwords lists the application passwords of an account.
 func Passwords(r store.Reader, s fact.Scope) ([]Password, error) {
 	var list []Password
-	for p, err := range fact.All[password](r, s, "acc/p/") {
+	for p, err := range fact.AllRights[password](r, s, "acc/p/") {
 		if err != nil {
 			return nil, err
 		}
@@ -119,7 +119,7 @@ func Passwords(r store.Reader, s fact.Scope) ([]Password, error) {
 // Device returns the name of the device whose password has that ID;
 // fault.NotFound once it is revoked.
 func Device(r store.Reader, s fact.Scope, id string) (string, error) {
-	p, ok, err := fact.Get[password](r, s, "acc/p/"+id)
+	p, ok, err := fact.GetRight[password](r, s, "acc/p/"+id)
 	if err == nil && !ok {
 		err = fmt.Errorf("account: password: %w", fault.NotFound)
 	}
@@ -129,13 +129,12 @@ func Device(r store.Reader, s fact.Scope, id string) (string, error) {
 // Revoke ends the password of a device, given by its ID or its name. One that
 // does not exist is fault.NotFound.
 func Revoke(w store.Writer, s fact.Scope, device string) error {
-	for p, err := range fact.All[password](w, s, "acc/p/") {
+	for p, err := range fact.AllRights[password](w, s, "acc/p/") {
 		if err != nil {
 			return err
 		}
 		if p.ID == device || p.Device == device {
-			w.Delete("acc/p/" + p.ID)
-			return nil
+			return fact.DeleteRight(w, s, "acc/p/"+p.ID)
 		}
 	}
 	return fmt.Errorf("account: revoke: %w", fault.NotFound)
@@ -144,12 +143,12 @@ func Revoke(w store.Writer, s fact.Scope, device string) error {
 // Load returns what a login needs to know. An account without passwords gives
 // Secrets that nothing matches.
 func Load(r store.Reader, s fact.Scope) (Secrets, error) {
-	salt, ok, err := fact.Get[[]byte](r, s, "acc/salt")
+	salt, ok, err := fact.GetRight[[]byte](r, s, "acc/salt")
 	if err != nil || !ok {
 		return Secrets{}, err
 	}
 	secrets := Secrets{Salt: salt, Iterations: Iterations}
-	for p, err := range fact.All[password](r, s, "acc/p/") {
+	for p, err := range fact.AllRights[password](r, s, "acc/p/") {
 		if err != nil {
 			return Secrets{}, err
 		}

@@ -9,7 +9,7 @@
 // Its keys begin with "dir/":
 //
 //	dir/at     in an index partition: where the mailbox is, a fact
-//	dir/bal    in the mailbox's partition: what is public of it, a fact
+//	dir/bal    in the mailbox's partition: what is public of it, a right
 package directory
 
 import (
@@ -96,12 +96,12 @@ func Claim(w store.Writer, s fact.Scope, part store.Part) error {
 }
 
 // Describe writes what is public of a mailbox.
-func Describe(w store.Writer, s fact.Scope, b BAL) error { return fact.Put(w, s, "dir/bal", b) }
+func Describe(w store.Writer, s fact.Scope, b BAL) error { return fact.PutRight(w, s, "dir/bal", b) }
 
 // Load reads what is public of a mailbox. ok is false if the partition holds
 // none.
 func Load(r store.Reader, s fact.Scope) (b BAL, ok bool, err error) {
-	return fact.Get[BAL](r, s, "dir/bal")
+	return fact.GetRight[BAL](r, s, "dir/bal")
 }
 
 // Erase removes what the record keeps in a mailbox's or an index partition.

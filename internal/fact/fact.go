@@ -9,7 +9,9 @@
 //
 // Its keys begin with "right/":
 //
-//	right/head   in each partition: what its rights are, signed
+//	right/head     in each partition: what its rights are, signed
+//	right/signer   in the hub's: the key that signs them, wrapped
+//	right/public   there too: the half that verifies them, a fact
 package fact
 
 import (

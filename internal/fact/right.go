@@ -102,7 +102,10 @@ func GetPublicRight(r store.Reader, s Scope, key string) ([]byte, error) { retur
 
 // EraseRights removes the head. The rights themselves are erased by the records
 // that wrote them.
-func EraseRights(w store.Writer) error { return Erase(w, "right/") }
+func EraseRights(w store.Writer) error {
+	w.Delete(headKey)
+	return nil
+}
 
 // rightAt returns the stored value of the right at key, nil if there is none.
 func rightAt(r store.Reader, s Scope, key string) ([]byte, error) {
@@ -268,5 +271,35 @@ func VerifyingRights(v keyring.RightsVerifier) *Rights {
 	return &Rights{verify: v, heads: newHeadCache()}
 }
 
-// Verifier returns the key that verifies.
-func (r *Rights) Verifier() keyring.RightsVerifier { return r.verify }
+// Verifying returns the same Rights without the signer.
+func (r *Rights) Verifying() *Rights { return &Rights{verify: r.verify, heads: r.heads} }
+
+const (
+	signerKey   = "right/signer"
+	verifierKey = "right/public"
+)
+
+// Signer returns the key that signs rights, wrapped under the hub key; nil if
+// there is none yet. It is in the hub's partition.
+func Signer(r store.Reader) ([]byte, error) { return r.Get(signerKey) }
+
+// KeepSigner writes the key that signs rights, wrapped, and the half that
+// verifies them.
+func KeepSigner(w store.Writer, s Scope, wrapped []byte, v keyring.RightsVerifier) error {
+	w.Put(signerKey, wrapped)
+	return Put(w, s, verifierKey, v.Marshal())
+}
+
+// Verifier returns the half that KeepSigner wrote; the zero one if there is
+// none. Whoever has the index key can write another: take it from a file
+// where there is one.
+func Verifier(r store.Reader, s Scope) (v keyring.RightsVerifier, err error) {
+	text, ok, err := Get[[]byte](r, s, verifierKey)
+	if err != nil || !ok {
+		return v, err
+	}
+	if v, err = keyring.ParseRightsVerifier(text); err != nil {
+		err = errRight("the key that verifies them is none")
+	}
+	return v, err
+}

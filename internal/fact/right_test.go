@@ -20,7 +20,7 @@ func signing() Scope {
 
 // verifying is the same scope in a process that does not have the hub key.
 func (s Scope) verifying() Scope {
-	s.Rights = VerifyingRights(s.Rights.Verifier())
+	s.Rights = VerifyingRights(s.Rights.verify)
 	return s
 }
 

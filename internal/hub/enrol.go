@@ -83,8 +83,8 @@ func (h *Hub) makeMailbox(ctx context.Context, operator string, a ident.Address,
 	}
 	b.Created = h.Now().UTC()
 	err = h.do(ctx, part, func(t *tx) error {
-		owner.Keep(t, cert, locked)
 		err := errors.Join(
+			owner.Keep(t, t.Scope, cert, locked),
 			account.Create(t, t.Scope),
 			mailbox.Create(t, part, cert, t.now),
 			directory.Describe(t, t.Scope, b),

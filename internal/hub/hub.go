@@ -39,6 +39,7 @@ type Config struct {
 	Index   *keyring.IndexKey
 	Ring    *keyring.Ring           // nil: the hub is sealed
 	Erasure *keyring.ErasureSecrets // nil with Ring
+	Rights  keyring.RightsVerifier  // of a sealed hub; if zero, what the store says
 	Escrow  *keyring.Cert           // reads every trail; its private half is offline
 	Journal string                  // file of the checkpoints; "" for none
 
@@ -95,6 +96,7 @@ type Hub struct {
 	loginFailures                              *limit.Window
 
 	journal *journal
+	rights  rights
 }
 
 // hubPart is the partition of what concerns the hub as a whole.
@@ -143,8 +145,6 @@ func New(c Config) (*Hub, error) {
 // Sealed reports whether the hub key is absent.
 func (h *Hub) Sealed() bool { return h.Ring == nil }
 
-func (h *Hub) scope(part store.Part) fact.Scope { return fact.Scope{Key: h.Index, Part: part} }
-
 // isPatient reports whether an address is one of a patient, existing or not.
 func (h *Hub) isPatient(a ident.Address) bool { return a.Domain() == h.PatientDomain }
 
@@ -177,10 +177,15 @@ func (h *Hub) do(ctx context.Context, part store.Part, fn func(*tx) error) error
 }
 
 // commit does as do, and wakes nobody: for what changes nothing that anybody
-// sees. It is the only caller of store.Update in this package.
+// sees. The acts of this package have no other way to
+// store.Update.
 func (h *Hub) commit(ctx context.Context, part store.Part, fn func(*tx) error) error {
+	if err := h.readRights(ctx); err != nil {
+		return err
+	}
 	grown := false
 	err := h.Store.Update(ctx, part, func(w store.Writer) error {
+		w = fact.OnceWriter(w)
 		t := &tx{Writer: w, Scope: h.scope(part), now: h.Now().UTC()}
 		if err := fn(t); err != nil {
 			return err
@@ -202,5 +207,8 @@ func (h *Hub) commit(ctx context.Context, part store.Part, fn func(*tx) error) e
 
 // view reads a partition.
 func (h *Hub) view(ctx context.Context, part store.Part, fn func(store.Reader) error) error {
-	return h.Store.View(ctx, part, fn)
+	if err := h.readRights(ctx); err != nil {
+		return err
+	}
+	return h.Store.View(ctx, part, func(r store.Reader) error { return fn(fact.Once(r)) })
 }

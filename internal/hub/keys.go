@@ -68,7 +68,7 @@ func (b *bounded[K, V]) drop(k K) {
 // cert returns the certificate of a partition's owner, fault.NotFound if it
 // has none.
 func (h *Hub) cert(r store.Reader, part store.Part) (*keyring.Cert, error) {
-	raw, err := owner.Cert(r)
+	raw, err := owner.Cert(r, h.scope(part))
 	if err != nil {
 		return nil, err
 	}

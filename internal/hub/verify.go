@@ -19,10 +19,7 @@ func (h *Hub) eachOwner(ctx context.Context, fn func(store.Part, store.Reader) e
 			return err
 		}
 		err := h.view(ctx, part, func(r store.Reader) error {
-			if _, err := owner.Cert(r); err != nil {
-				if errors.Is(err, fault.NotFound) {
-					return nil
-				}
+			if ok, err := owner.Has(r); err != nil || !ok {
 				return err
 			}
 			return fn(part, r)

@@ -4,7 +4,7 @@
 //
 // Its keys begin with "key/":
 //
-//	key/cert     the certificate
+//	key/cert     the certificate, a right
 //	key/locked   the private half, locked
 package owner
 
@@ -18,26 +18,35 @@ import (
 )
 
 // Keep writes the keys of a new owner.
-func Keep(w store.Writer, cert *keyring.Cert, locked []byte) {
-	w.Put("key/cert", cert.Marshal())
+func Keep(w store.Writer, s fact.Scope, cert *keyring.Cert, locked []byte) error {
 	w.Put("key/locked", locked)
+	return fact.PutPublicRight(w, s, "key/cert", cert.Marshal())
 }
 
 // Cert reads the certificate, as bytes: parsing one costs more than reading it,
 // so the door remembers those it has parsed. A partition without an owner is
 // fault.NotFound.
-func Cert(r store.Reader) ([]byte, error) { return get(r, "key/cert") }
+func Cert(r store.Reader, s fact.Scope) ([]byte, error) {
+	return found(fact.GetPublicRight(r, s, "key/cert"))
+}
 
 // Locked reads the private half. A partition without an owner is
 // fault.NotFound.
-func Locked(r store.Reader) ([]byte, error) { return get(r, "key/locked") }
+func Locked(r store.Reader) ([]byte, error) { return found(r.Get("key/locked")) }
 
-func get(r store.Reader, key string) ([]byte, error) {
-	b, err := r.Get(key)
+func found(b []byte, err error) ([]byte, error) {
 	if err == nil && b == nil {
 		err = fmt.Errorf("owner: %w", fault.NotFound)
 	}
 	return b, err
+}
+
+// Has reports whether a partition has an owner, whatever state the keys are in.
+func Has(r store.Reader) (bool, error) {
+	for _, err := range r.Scan(store.Prefix("key/")) {
+		return err == nil, err
+	}
+	return false, nil
 }
 
 // Relock replaces the private half by the same one, locked under a newer hub

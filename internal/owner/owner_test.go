@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"vaguemestre/internal/fact"
+	"vaguemestre/internal/fact/facttest"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 	"vaguemestre/internal/store/memstore"
@@ -13,6 +15,8 @@ import (
 )
 
 const part store.Part = "part1"
+
+var scope = facttest.Scope(part)
 
 func TestTheKeysOfAnOwnerComeBackAndOpen(t *testing.T) {
 	secrets, err := keyring.NewErasureSecrets(filepath.Join(t.TempDir(), "secrets"))
@@ -35,7 +39,7 @@ func TestTheKeysOfAnOwnerComeBackAndOpen(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	update(func(w store.Writer) error { Keep(w, cert, locked); return nil })
+	update(func(w store.Writer) error { return Keep(w, scope, cert, locked) })
 
 	session, wraps, err := keyring.NewSession(cert)
 	if err != nil {
@@ -45,7 +49,7 @@ func TestTheKeysOfAnOwnerComeBackAndOpen(t *testing.T) {
 	opens := func(how string) {
 		t.Helper()
 		err := m.View(t.Context(), part, func(r store.Reader) error {
-			raw, err := Cert(r)
+			raw, err := Cert(r, scope)
 			if err != nil || !bytes.Equal(raw, cert.Marshal()) {
 				t.Errorf("%s: the certificate is another: %v", how, err)
 			}
@@ -85,12 +89,12 @@ func TestTheKeysOfAnOwnerComeBackAndOpen(t *testing.T) {
 	ring.Retire()
 	opens("locked again under a newer hub key")
 
-	update(Erase)
+	update(func(w store.Writer) error { return errors.Join(Erase(w), fact.EraseRights(w)) })
 	err = m.View(t.Context(), part, func(r store.Reader) error {
 		for p := range r.Scan("", "") {
 			t.Errorf("left is %s", p.Key)
 		}
-		if _, err := Cert(r); !errors.Is(err, fault.NotFound) {
+		if _, err := Cert(r, scope); !errors.Is(err, fault.NotFound) {
 			t.Errorf("Cert = %v, want NotFound", err)
 		}
 		if _, err := Locked(r); !errors.Is(err, fault.NotFound) {

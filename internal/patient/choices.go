@@ -51,7 +51,7 @@ const HistoryClass = "60"
 
 // LoadChoices reads the patient's choices, those of the law if there are none.
 func LoadChoices(r store.Reader, s fact.Scope) (Choices, error) {
-	c, _, err := fact.Get[Choices](r, s, "pat/choices")
+	c, _, err := fact.GetRight[Choices](r, s, "pat/choices")
 	return c, err
 }
 
@@ -63,7 +63,7 @@ func SetChoices(w store.Writer, s fact.Scope, c Choices) error {
 			return fmt.Errorf("patient: a notice that cannot be silenced: %w", fault.Invalid)
 		}
 	}
-	return fact.Put(w, s, "pat/choices", c)
+	return fact.PutRight(w, s, "pat/choices", c)
 }
 
 // A Glass is an emergency access that was granted. Why is in the trail alone.
@@ -83,11 +83,11 @@ func glassKey(s fact.Scope, who Who) string {
 
 // Grant lets somebody in for an emergency.
 func (g Glass) Grant(w store.Writer, s fact.Scope, who Who) error {
-	return fact.Put(w, s, glassKey(s, who), g)
+	return fact.PutRight(w, s, glassKey(s, who), g)
 }
 
 // LoadGlass reads the last emergency access of somebody, over or not.
 func LoadGlass(r store.Reader, s fact.Scope, who Who) (Glass, error) {
-	g, _, err := fact.Get[Glass](r, s, glassKey(s, who))
+	g, _, err := fact.GetRight[Glass](r, s, glassKey(s, who))
 	return g, err
 }

@@ -79,7 +79,7 @@ func Apply(w store.Writer, s fact.Scope, e Event, now time.Time) (Space, error) 
 	case Activate, Reopen:
 		sp.EraseAsked = time.Time{}
 	}
-	return sp, fact.Put(w, s, "pat/space", sp)
+	return sp, fact.PutRight(w, s, "pat/space", sp)
 }
 
 // Delays are the times after which something happens by itself.

@@ -4,13 +4,13 @@
 //
 // Its keys begin with "pat/":
 //
-//	pat/space         state and identity, a fact
-//	pat/insured       what the register of the insured says, a fact
-//	pat/person/<mac>  one representative or carer, a fact
-//	pat/helped/<mac>  one person the owner may act for, a fact
-//	pat/choices       the patient's settings, a fact
-//	pat/rel/<mac>     the relation with one professional, a fact
-//	pat/glass/<mac>   the emergency access of one professional, a fact
+//	pat/space         state and identity, a right
+//	pat/insured       what the register of the insured says, a right
+//	pat/person/<mac>  one representative or carer, a right
+//	pat/helped/<mac>  one person the owner may act for, a right
+//	pat/choices       the patient's settings, a right
+//	pat/rel/<mac>     the relation with one professional, a right
+//	pat/glass/<mac>   the emergency access of one professional, a right
 package patient
 
 import (
@@ -52,7 +52,7 @@ func Enrol(w store.Writer, s fact.Scope, m ident.Matricule, t Traits, minor bool
 	if _, ok, err := Load(w, s); err != nil || ok {
 		return fmt.Errorf("patient: enrol: %w", cmpErr(err, fault.Exists))
 	}
-	return fact.Put(w, s, "pat/space", Space{Matricule: m.Canonical(), Traits: t, State: policy.Enrolled, Since: now, Minor: minor})
+	return fact.PutRight(w, s, "pat/space", Space{Matricule: m.Canonical(), Traits: t, State: policy.Enrolled, Since: now, Minor: minor})
 }
 
 func cmpErr(err, otherwise error) error {
@@ -64,7 +64,7 @@ func cmpErr(err, otherwise error) error {
 
 // Load reads the space of a partition. ok is false if it holds none.
 func Load(r store.Reader, s fact.Scope) (sp Space, ok bool, err error) {
-	return fact.Get[Space](r, s, "pat/space")
+	return fact.GetRight[Space](r, s, "pat/space")
 }
 
 // Erase removes the space.

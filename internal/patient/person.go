@@ -83,7 +83,7 @@ func personKey(s fact.Scope, part store.Part) string {
 
 // Persons lists who may act, or was asked to, in a space, in no order.
 func Persons(r store.Reader, s fact.Scope) (list []Person, err error) {
-	for p, err := range fact.All[Person](r, s, "pat/person/") {
+	for p, err := range fact.AllRights[Person](r, s, "pat/person/") {
 		if err != nil {
 			return nil, err
 		}
@@ -94,14 +94,14 @@ func Persons(r store.Reader, s fact.Scope) (list []Person, err error) {
 
 // PersonOf reads the link to somebody's space. ok is false if there is none.
 func PersonOf(r store.Reader, s fact.Scope, part store.Part) (p Person, ok bool, err error) {
-	return fact.Get[Person](r, s, personKey(s, part))
+	return fact.GetRight[Person](r, s, personKey(s, part))
 }
 
 // Represent makes somebody a legal representative, as the register or an act of
 // justice says.
 func Represent(w store.Writer, s fact.Scope, p Person, now time.Time) error {
 	p.Kind, p.State, p.Since, p.Scope, p.Until = Representative, Accepted, now, Scope{}, time.Time{}
-	return fact.Put(w, s, personKey(s, p.Part), p)
+	return fact.PutRight(w, s, personKey(s, p.Part), p)
 }
 
 // Invite asks somebody to act for the owner of a space: a carer, within a scope
@@ -130,7 +130,7 @@ func Invite(w store.Writer, s fact.Scope, p Person, now time.Time) error {
 		return fmt.Errorf("patient: invite: %w", fault.Quota)
 	}
 	p.State, p.Since = Invited, now
-	return fact.Put(w, s, personKey(s, p.Part), p)
+	return fact.PutRight(w, s, personKey(s, p.Part), p)
 }
 
 // Answer accepts or refuses an invitation. One that does not wait any more is
@@ -144,7 +144,7 @@ func Answer(w store.Writer, s fact.Scope, part store.Part, accept bool, now time
 	if accept {
 		p.State = Accepted
 	}
-	return p, fact.Put(w, s, personKey(s, part), p)
+	return p, fact.PutRight(w, s, personKey(s, part), p)
 }
 
 // EndLink ends what lets somebody act, whoever of the two wants it. Nothing to
@@ -155,7 +155,7 @@ func EndLink(w store.Writer, s fact.Scope, part store.Part, now time.Time) (Pers
 		return p, fmt.Errorf("patient: end of a link: %w", cmpErr(err, fault.NotFound))
 	}
 	p.State, p.Since = Ended, now
-	return p, fact.Put(w, s, personKey(s, part), p)
+	return p, fact.PutRight(w, s, personKey(s, part), p)
 }
 
 // A Helped is somebody for whom the owner of a space may act: what the helper's
@@ -188,15 +188,17 @@ func Help(w store.Writer, s fact.Scope, h Helped) error {
 	if h.Kind == Carer && carers >= MaxHelped {
 		return fmt.Errorf("patient: help: %w", fault.Quota)
 	}
-	return fact.Put(w, s, helpedKey(s, h.Part), h)
+	return fact.PutRight(w, s, helpedKey(s, h.Part), h)
 }
 
 // Unhelp forgets that.
-func Unhelp(w store.Writer, s fact.Scope, part store.Part) { w.Delete(helpedKey(s, part)) }
+func Unhelp(w store.Writer, s fact.Scope, part store.Part) error {
+	return fact.DeleteRight(w, s, helpedKey(s, part))
+}
 
 // AllHelped lists for whom the owner may act, as far as their own space knows.
 func AllHelped(r store.Reader, s fact.Scope) (list []Helped, err error) {
-	for h, err := range fact.All[Helped](r, s, "pat/helped/") {
+	for h, err := range fact.AllRights[Helped](r, s, "pat/helped/") {
 		if err != nil {
 			return nil, err
 		}

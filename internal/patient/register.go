@@ -71,12 +71,12 @@ func (i Insured) Has(c Card) (has bool) {
 
 // Register keeps what the register of the insured says.
 func Register(w store.Writer, s fact.Scope, i Insured) error {
-	return fact.Put(w, s, "pat/insured", i)
+	return fact.PutRight(w, s, "pat/insured", i)
 }
 
 // LoadInsured reads it. ok is false for one whom no register named.
 func LoadInsured(r store.Reader, s fact.Scope) (i Insured, ok bool, err error) {
-	return fact.Get[Insured](r, s, "pat/insured")
+	return fact.GetRight[Insured](r, s, "pat/insured")
 }
 
 // Correct changes the traits that go with a matricule, as the register says
@@ -87,7 +87,7 @@ func Correct(w store.Writer, s fact.Scope, t Traits) error {
 		return fmt.Errorf("patient: correct: %w", cmpErr(err, fault.NotFound))
 	}
 	sp.Traits = t
-	return fact.Put(w, s, "pat/space", sp)
+	return fact.PutRight(w, s, "pat/space", sp)
 }
 
 // Holds reports whether a matricule is of somebody on this person's card.

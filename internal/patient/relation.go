@@ -103,7 +103,7 @@ func (w Who) keys(s fact.Scope) []string {
 // mailbox that was blocked stays so when its owner becomes known by name.
 func With(r store.Reader, s fact.Scope, who Who) (n Relation, err error) {
 	for i, key := range who.keys(s) {
-		found, ok, err := fact.Get[Relation](r, s, key)
+		found, ok, err := fact.GetRight[Relation](r, s, key)
 		switch {
 		case err != nil:
 			return Relation{}, err
@@ -142,7 +142,9 @@ func SetRelation(w store.Writer, s fact.Scope, n Relation, now time.Time) error 
 		}
 	}
 	for _, key := range keys {
-		w.Delete(key)
+		if err := fact.DeleteRight(w, s, key); err != nil {
+			return err
+		}
 	}
 	if !n.stands() {
 		return nil
@@ -150,7 +152,7 @@ func SetRelation(w store.Writer, s fact.Scope, n Relation, now time.Time) error 
 	if n.Since.IsZero() {
 		n.Since = now
 	}
-	return fact.Put(w, s, keys[0], n)
+	return fact.PutRight(w, s, keys[0], n)
 }
 
 // vacate takes a role from whoever has it, but for those at keys.
@@ -164,12 +166,12 @@ func vacate(w store.Writer, s fact.Scope, role Role, except []string) error {
 		if n.Role != role || slices.Contains(except, key) {
 			continue
 		}
-		n.Role = ""
-		w.Delete(key)
-		if !n.stands() {
-			continue
+		if n.Role = ""; n.stands() {
+			err = fact.PutRight(w, s, key, n)
+		} else {
+			err = fact.DeleteRight(w, s, key)
 		}
-		if err := fact.Put(w, s, key, n); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -178,7 +180,7 @@ func vacate(w store.Writer, s fact.Scope, role Role, except []string) error {
 
 // Relations lists those who count for the patient, by name.
 func Relations(r store.Reader, s fact.Scope) (list []Relation, err error) {
-	for n, err := range fact.All[Relation](r, s, relationPrefix) {
+	for n, err := range fact.AllRights[Relation](r, s, relationPrefix) {
 		if err != nil {
 			return nil, err
 		}

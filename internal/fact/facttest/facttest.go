@@ -10,6 +10,12 @@ import (
 	"vaguemestre/vault/keyring"
 )
 
+// Scope returns the scope of a partition under fresh keys, which reads and
+// writes rights.
+func Scope(part store.Part) fact.Scope {
+	return fact.Scope{Key: keyring.NewIndexKey(), Part: part, Rights: fact.NewRights(keyring.NewRightsKey())}
+}
+
 // A Record is a partition in memory with something of one record in it, and
 // the scope of its facts.
 type Record struct {
@@ -19,9 +25,9 @@ type Record struct {
 	t *testing.T
 }
 
-// New returns an empty partition under a fresh index key.
+// New returns an empty partition under fresh keys.
 func New(t *testing.T) Record {
-	return Record{fact.Scope{Key: keyring.NewIndexKey(), Part: "part1"}, memstore.New(), t}
+	return Record{Scope("part1"), memstore.New(), t}
 }
 
 // Update changes the partition; the error is fn's.
@@ -37,7 +43,7 @@ func (r Record) View(fn func(store.Reader) error) {
 	}
 }
 
-// Rows copies the partition.
+// Rows copies the partition, but for the head of its rights.
 func (r Record) Rows() (list []store.Pair) {
 	r.t.Helper()
 	r.View(func(rd store.Reader) error {
@@ -45,7 +51,9 @@ func (r Record) Rows() (list []store.Pair) {
 			if err != nil {
 				return err
 			}
-			list = append(list, p)
+			if p.Key != "right/head" {
+				list = append(list, p)
+			}
 		}
 		return nil
 	})

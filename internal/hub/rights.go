@@ -1,0 +1,113 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"vaguemestre/internal/fact"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/store"
+	"vaguemestre/vault/keyring"
+)
+
+// rightPrefixes are the keys under which there is nothing but rights: what
+// stands there and was not signed was forged.
+var rightPrefixes = []string{"acc/p/", "acc/salt", "dir/bal", "key/cert", "pat/"}
+
+// rights is what this process judges rights with, once it has been read.
+type rights struct {
+	reading   sync.Mutex
+	signing   atomic.Pointer[fact.Rights] // nil while the hub is sealed
+	verifying atomic.Pointer[fact.Rights]
+}
+
+// scope returns the scope of a partition, within view or commit.
+func (h *Hub) scope(part store.Part) fact.Scope {
+	s := fact.Scope{Key: h.Index, Part: part, Rights: h.rights.signing.Load()}
+	if h.Sealed() || s.Rights == nil {
+		s.Rights = h.rights.verifying.Load()
+	}
+	return s
+}
+
+// readRights reads what rights are judged with, before the first transaction. A
+// hub that is not sealed makes the key that signs, where there never was one.
+func (h *Hub) readRights(ctx context.Context) error {
+	if h.rights.signing.Load() != nil || h.Sealed() && h.rights.verifying.Load() != nil {
+		return nil
+	}
+	h.rights.reading.Lock()
+	defer h.rights.reading.Unlock()
+	if !h.Sealed() {
+		k, err := rightsKey(ctx, h.Store, h.Index, h.Ring, h.Rights)
+		if err != nil {
+			return err
+		}
+		r := fact.NewRights(k)
+		h.rights.verifying.Store(r.Verifying())
+		h.rights.signing.Store(r)
+		return nil
+	}
+	v := h.Rights
+	if v.IsZero() {
+		err := h.Store.View(ctx, hubPart, func(r store.Reader) (err error) {
+			v, err = fact.Verifier(r, hubScope(h.Index))
+			return err
+		})
+		if err != nil || v.IsZero() { // one who never was unsealed has no rights to judge
+			return err
+		}
+	}
+	h.rights.verifying.Store(fact.VerifyingRights(v))
+	return nil
+}
+
+func hubScope(index *keyring.IndexKey) fact.Scope { return fact.Scope{Key: index, Part: hubPart} }
+
+// MakeRights makes the key that signs rights, unless there is one, and returns
+// the half that verifies them: a process that has no hub key needs it, from a
+// file that the store's keeper cannot write.
+func MakeRights(ctx context.Context, st store.Store, index *keyring.IndexKey, ring *keyring.Ring) (keyring.RightsVerifier, error) {
+	k, err := rightsKey(ctx, st, index, ring, keyring.RightsVerifier{})
+	if err != nil {
+		return keyring.RightsVerifier{}, err
+	}
+	return k.Verifier(), nil
+}
+
+// rightsKey returns the key that signs rights. Where want says which it must be,
+// another, or none, is fault.Corrupt: to make a new one would be to let whoever
+// removed it begin anew.
+func rightsKey(ctx context.Context, st store.Store, index *keyring.IndexKey, ring *keyring.Ring, want keyring.RightsVerifier) (k *keyring.RightsKey, err error) {
+	if ring == nil {
+		return nil, fmt.Errorf("hub: rights: %w", fault.Sealed)
+	}
+	err = st.Update(ctx, hubPart, func(w store.Writer) error {
+		wrapped, err := fact.Signer(w)
+		if err != nil {
+			return err
+		}
+		if wrapped != nil {
+			k, err = ring.UnwrapRightsKey(wrapped)
+			return err
+		}
+		if !want.IsZero() {
+			return errors.New("the key that signs them is gone from the store")
+		}
+		k = keyring.NewRightsKey()
+		return fact.KeepSigner(w, hubScope(index), ring.WrapRightsKey(k), k.Verifier())
+	})
+	if err == nil && !want.IsZero() && k.Verifier() != want {
+		err = errors.New("keys.rights is the file of another hub")
+	}
+	switch fault.Of(err) {
+	case "":
+		return k, nil
+	case fault.Internal:
+		return nil, fmt.Errorf("hub: rights: %v: %w", err, fault.Corrupt)
+	}
+	return nil, fmt.Errorf("hub: rights: %w", err)
+}
