@@ -13,12 +13,14 @@ func before(a Actor, typeCode string, change ...func(*Request)) Request {
 		Document: Document{TypeCode: typeCode, FiledAt: noon.AddDate(0, 0, -3)}}, change...)
 }
 
-func consented(r *Request)         { r.Relation.Consent = true }
-func inCareTeam(r *Request)        { r.Relation.CareTeam = true }
-func careTeamRefused(r *Request)   { r.Relation.CareTeamOpposed = true }
-func treating(r *Request)          { r.Relation.TreatingPhysician = true }
-func entrusted(r *Request)         { r.Relation.Administrator = true }
-func represents(r *Request)        { r.Relation.LegalRepresentative = true }
+func consented(r *Request)       { r.Relation.Consent = true }
+func inCareTeam(r *Request)      { r.Relation.CareTeam = true }
+func careTeamRefused(r *Request) { r.Relation.CareTeamOpposed = true }
+func treating(r *Request)        { r.Relation.TreatingPhysician = true }
+func entrusted(r *Request)       { r.Relation.Administrator = true }
+func represents(r *Request) {
+	r.Relation.LegalRepresentative, r.Relation.RepresentsUntil = true, noon.AddDate(1, 0, 0)
+}
 func isMasked(r *Request)          { r.Document.Masked = true }
 func isHidden(r *Request)          { r.Document.HiddenFromPatient = true }
 func isSecret(r *Request)          { r.Document.HiddenFromRepresentatives = true }
@@ -133,7 +135,9 @@ func TestThePatientsOwnRecord(t *testing.T) {
 		{"but not what keeps the minor's secret", before(bruno, report, represents, isSecret), no("document/hidden-from-representatives")},
 		{"which the minor reads", before(anna, report, isSecret), yes("document/owner-reads")},
 		{"nor what waits for its announcement", before(bruno, report, represents, isHidden), no("document/hidden-from-patient")},
-		{"a legal representative changes nothing", before(bruno, report, represents, act(MaskDocument)), no("document/representative-only-reads")},
+		{"a legal representative masks for the child", before(bruno, report, represents, act(MaskDocument)), yes("document/representative-masks")},
+		{"and deposits for it", before(bruno, "DOCPAT03", represents, act(FileDocument)), yes("document/representative-deposits")},
+		{"until its majority", before(bruno, report, represents, func(r *Request) { r.Relation.RepresentsUntil = noon }), no("delegation/ended")},
 	})
 }
 

@@ -39,7 +39,10 @@ const (
 	spaceArchived
 	spaceErased
 	ownSpace
-	representative
+	representative  // until the majority of whom they stand for
+	carer           // until the end of the delegation
+	inScope         // the carer's scope has this act
+	delegationEnded // the actor was one of the two
 
 	// The exchange.
 	exchange // between a patient and somebody who may have opened it
@@ -54,6 +57,9 @@ const (
 	consent
 	careTeam
 	careTeamOpposed
+	teamDeclared
+	consentDeclared
+	blocksSomebody
 
 	// Emergency.
 	emergencyAsked
@@ -71,6 +77,10 @@ const (
 	author
 	establishmentAuthor
 	depositedByPatient
+	beingFiled
+	secretConnection
+	copyToPatient
+	copyToProfessional
 	typeHabilitated
 	professionHabilitated
 	lastFact
@@ -86,7 +96,7 @@ func when(b bool, f fact) fact {
 // facts says what r says, as a set.
 func (r *Request) facts() fact {
 	f := r.actorFacts() | r.mailboxFacts() | r.spaceFacts() | r.threadFacts() | r.relationFacts()
-	if r.Act.on(documentActs) {
+	if r.Act.on(recordActs) {
 		e := r.emergencyFacts()
 		f |= e | r.documentFacts(e&(brokenGlass|centre15) != 0)
 	}
@@ -134,14 +144,39 @@ var stateFacts = [spaceStates]fact{
 // patient does, what is sent to a patient, what is done to a record.
 func (r *Request) spaceFacts() fact {
 	own := r.Actor.Role == Patient && r.Actor.ID != "" && r.Actor.ID == r.Space.Owner
-	f := when(own, ownSpace) | when(r.Relation.LegalRepresentative && !own, representative)
+	f := when(own, ownSpace)
+	if !own {
+		f |= r.delegationFacts()
+	}
 	switch {
-	case r.Actor.Role != Patient && r.Mailbox.Role != Patient && !r.Act.on(documentActs):
+	case r.Actor.Role != Patient && r.Mailbox.Role != Patient && !r.Act.on(recordActs):
 		return f
 	case int(r.Space.State) < len(stateFacts):
 		return f | stateFacts[r.Space.State]
 	}
 	return f | spaceUnknown
+}
+
+// scopeOf is what a carer needs for an act; nothing gives the others.
+var scopeOf = [acts]Scope{
+	SendMail: WriteMessages, UseMailbox: ReadMessages,
+	ListDocuments: ReadDocuments, ReadDocument: ReadDocuments, ReadTrail: Trail,
+}
+
+// delegationFacts counts a delegation only before its end, and in a mailbox
+// only where it is that of the patient who delegates.
+func (r *Request) delegationFacts() fact {
+	n := &r.Relation
+	if r.Act >= acts || r.Act == UseMailbox && r.Mailbox.Owner != r.Space.Owner {
+		return 0
+	}
+	known := !r.Now.IsZero()
+	represents := n.LegalRepresentative && known && r.Now.Before(n.RepresentsUntil)
+	cares := n.Carer && known && r.Now.Before(n.CarerUntil)
+	return when(represents, representative) |
+		when(cares, carer) |
+		when(cares && n.Scope&scopeOf[r.Act] != 0, inScope) |
+		when(n.LegalRepresentative && !represents || n.Carer && !cares, delegationEnded)
 }
 
 func (r *Request) threadFacts() fact {
@@ -161,7 +196,10 @@ func (r *Request) relationFacts() fact {
 		when(n.Administrator, administrator) |
 		when(n.Consent, consent) |
 		when(n.CareTeam, careTeam) |
-		when(n.CareTeamOpposed, careTeamOpposed)
+		when(n.CareTeamOpposed, careTeamOpposed) |
+		when(r.Declares == InCareTeam, teamDeclared) |
+		when(r.Declares == PatientAgreed, consentDeclared) |
+		when(r.BlocksSomebody, blocksSomebody)
 }
 
 // emergencyFacts counts a grant only before its end, and only where the
@@ -189,6 +227,8 @@ func (r *Request) documentFacts(inEmergency bool) fact {
 		when(d.AuthorIsActor, author) |
 		when(d.AuthorIsEstablishment, establishmentAuthor) |
 		when(d.DepositedByPatient, depositedByPatient) |
+		when(d.BeingFiled, beingFiled) |
+		when(r.SecretConnection, secretConnection) |
 		when(Habilitated(r.Actor.Profession, d.TypeCode), typeHabilitated) |
 		when(habilitations.any(r.Actor.Profession), professionHabilitated)
 }

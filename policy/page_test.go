@@ -66,12 +66,14 @@ var factNames = []string{
 	"by the operator's staff", "by an insurer", "by an employer", "by the State", "suspended", "named device",
 	"to nobody known", "to a patient", "to a partner", "to somebody who cares for patients", "actor's own mailbox", "actor is member",
 	"same establishment", "in the actor's own name",
-	"no space", "space never opened", "space opposed", "space closed", "space archived", "space erased", "actor's own space", "legal representative",
+	"no space", "space never opened", "space opposed", "space closed", "space archived", "space erased", "actor's own space", "legal representative, in force", "carer, in force", "entrusted to the carer", "delegation ended",
 	"exchange exists", "exchange open", "exchange of the actor", "answers go elsewhere",
 	"blocked", "treating physician", "administrator of the record", "consent", "care team", "care team opposed",
+	"declares the care team", "declares consent", "blocks somebody",
 	"emergency claimed", "reason given", "glass broken, in force", "centre 15, in force", "emergency opposed",
 	"withdrawn", "masked", "hidden from the patient", "hidden from representatives", "restricted",
-	"filed by the actor", "filed by the actor's establishment", "deposited by the patient", "type open to the profession", "some type open to the profession",
+	"filed by the actor", "filed by the actor's establishment", "deposited by the patient", "being filed", "secret connection",
+	"also sent to the patient", "also sent to a professional", "type open to the profession", "some type open to the profession",
 }
 
 func TestEveryFactHasAName(t *testing.T) {

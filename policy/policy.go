@@ -51,7 +51,14 @@ const DefaultDeny = "default/deny"
 
 // Decide answers r by the first rule of the table whose condition holds.
 func Decide(r Request) Decision {
-	i := find(r.Act, r.facts())
+	if r.Act == setFlags {
+		return Decision{false, DefaultDeny}
+	}
+	return decide(r.Act, r.facts())
+}
+
+func decide(a Act, f fact) Decision {
+	i := find(a, f)
 	if i == len(rules) {
 		return Decision{false, DefaultDeny}
 	}
