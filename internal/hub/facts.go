@@ -38,7 +38,10 @@ func (h *Hub) standing(r store.Reader, part store.Part, a Actor) (f standing, er
 	}
 	f.request.Space = policy.Space{Owner: string(part), State: f.space.State}
 	if a.Role == policy.Patient {
-		f.person, f.request.Relation.LegalRepresentative, err = h.actsFor(r, part, a, f)
+		if a.Part != part {
+			f.person, _, err = patient.PersonOf(r, s, a.Part)
+			f.request.Relation = delegationOf(f.person, f.space, f.request.Now)
+		}
 		return f, err
 	}
 	if f.relation, err = patient.With(r, s, a.who()); err != nil {
@@ -53,15 +56,34 @@ func (h *Hub) standing(r store.Reader, part store.Part, a Actor) (f standing, er
 	return f, err
 }
 
-// actsFor reads by what right an actor who is a patient stands before the
-// record of another, and whether as a legal representative.
-func (h *Hub) actsFor(r store.Reader, part store.Part, a Actor, f standing) (p patient.Person, represents bool, err error) {
-	if a.Part == part {
-		return p, false, nil
+// delegationOf gives by what right somebody acts for the owner of a space, as
+// policy sees it at a time. Policy wants an end for everything: what has none
+// set lasts for now.
+func delegationOf(p patient.Person, sp patient.Space, now time.Time) policy.Relation {
+	if p.State != patient.Accepted {
+		return policy.Relation{}
 	}
-	p, _, err = patient.PersonOf(r, h.scope(part), a.Part)
-	now := f.request.Now
-	return p, p.Kind == patient.Representative && p.InForce(now) && f.space.IsMinor(now), err
+	if p.Kind == patient.Representative {
+		until, known := sp.Majority()
+		if !known && sp.Minor {
+			until = now.Add(1)
+		}
+		return policy.Relation{LegalRepresentative: true, RepresentsUntil: until}
+	}
+	n := policy.Relation{Carer: p.Kind == patient.Carer, CarerUntil: p.Until}
+	if p.Until.IsZero() {
+		n.CarerUntil = now.Add(1)
+	}
+	for scope, has := range map[policy.Scope]bool{
+		policy.ReadDocuments: p.Scope.ReadDocuments, policy.ReadMessages: p.Scope.ReadMessages,
+		policy.WriteMessages: p.Scope.WriteMessages, policy.Agenda: p.Scope.Agenda,
+		policy.Profile: p.Scope.Profile, policy.Trail: p.Scope.Trail,
+	} {
+		if has {
+			n.Scope |= scope
+		}
+	}
+	return n
 }
 
 // relationOf gives a relation as policy sees it at a time.
