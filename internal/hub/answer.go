@@ -144,6 +144,14 @@ func (h *Hub) Carry(ctx context.Context, part store.Part) error {
 	if len(errs) > 0 {
 		return errors.Join(errs...)
 	}
+	empty := false
+	err = h.view(ctx, part, func(r store.Reader) (err error) {
+		empty, err = outbox.Empty(r)
+		return err
+	})
+	if err != nil || !empty {
+		return err // a notice is still to leave
+	}
 	return h.commit(ctx, outbox.Hints, func(t *tx) error {
 		return outbox.Unhint(t, part, t.now)
 	})

@@ -12,6 +12,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -97,6 +98,7 @@ type Hub struct {
 
 	journal *journal
 	rights  rights
+	human   *human // what web logins take
 }
 
 // hubPart is the partition of what concerns the hub as a whole.
@@ -131,6 +133,7 @@ func New(c Config) (*Hub, error) {
 		docs:   vault.NewCache(c.Limits.ListingCache),
 
 		journal: newJournal(),
+		human:   newHuman(),
 
 		rcptHour:      limit.NewWindow(time.Hour, senders),
 		rcptDay:       limit.NewWindow(24*time.Hour, senders),
@@ -153,8 +156,9 @@ func (h *Hub) isPatient(a ident.Address) bool { return a.Domain() == h.PatientDo
 type tx struct {
 	store.Writer
 	fact.Scope
-	now   time.Time
-	trail []audit.Entry
+	now    time.Time
+	trail  []audit.Entry
+	leaves bool // it wrote something that must leave the partition
 }
 
 // note adds an entry to the trail of the act.
@@ -190,6 +194,9 @@ func (h *Hub) commit(ctx context.Context, part store.Part, fn func(*tx) error) e
 		if err := fn(t); err != nil {
 			return err
 		}
+		if t.leaves && !h.human.hinted(part, t.now) {
+			return errHintFirst
+		}
 		if grown = len(t.trail) > 0; !grown {
 			return nil
 		}
@@ -199,6 +206,13 @@ func (h *Hub) commit(ctx context.Context, part store.Part, fn func(*tx) error) e
 		}
 		return audit.Append(w, t.Scope, key.Key, t.trail...)
 	})
+	if errors.Is(err, errHintFirst) {
+		if err := h.hint(ctx, part); err != nil {
+			return err
+		}
+		h.human.hint(part, h.Now().UTC())
+		return h.commit(ctx, part, fn)
+	}
 	if err == nil && grown {
 		h.journal.grew(part)
 	}

@@ -1,5 +1,6 @@
 // Package outbox is the record of what must still leave a partition: the
-// answers of a patient on their way to the mailboxes of professionals. A line is
+// answers of a patient on their way to the mailboxes of professionals, and the
+// notices on their way to a person's ordinary mail or phone. A line is
 // written in the transaction of the act that causes it, and deleted when the
 // other side has it for certain; carrying it twice is harmless there.
 //
@@ -10,6 +11,7 @@
 // Its keys begin with "out/":
 //
 //	out/l/<id>       one line, a fact
+//	out/n/<id>       one notice, a fact
 //	out/hint/<part>  in the partition of hints: since when that part may have lines
 package outbox
 
