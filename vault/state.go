@@ -21,7 +21,7 @@ type State struct {
 // ends the waiting that they end.
 func Change(w store.Writer, s fact.Scope, d Document, f Flags, now time.Time) (Document, error) {
 	st := State{d.ID, NewID(), f &^ Superseded, now}
-	if err := fact.Put(w, s, "doc/s/"+d.ID, st); err != nil {
+	if err := fact.PutRight(w, s, "doc/s/"+d.ID, st); err != nil {
 		return d, err
 	}
 	follow(w, d.ID)
@@ -36,7 +36,7 @@ func (st State) apply(d *Document) {
 
 // refresh gives a document its states of now.
 func refresh(r store.Reader, s fact.Scope, d *Document) error {
-	st, ok, err := fact.Get[State](r, s, "doc/s/"+d.ID)
+	st, ok, err := fact.GetRight[State](r, s, "doc/s/"+d.ID)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ type changes struct {
 
 func readChanges(r store.Reader, s fact.Scope) (changes, error) {
 	c := changes{map[string]State{}, map[string]Version{}}
-	for st, err := range fact.All[State](r, s, "doc/s/") {
+	for st, err := range fact.AllRights[State](r, s, "doc/s/") {
 		if err != nil {
 			return c, err
 		}

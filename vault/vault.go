@@ -13,7 +13,7 @@
 //	doc/e/<seq>      one entry, in order of arrival: flags, wraps, sealed metadata
 //	doc/i/<id>       where that entry is, and who filed it, a fact
 //	doc/u/<mac>      the entry of a producer's uniqueId
-//	doc/s/<id>       the states of a document since it was filed, a fact
+//	doc/s/<id>       the states of a document since it was filed, a right
 //	doc/r/<id>       the version that replaced it, a fact
 //	doc/w/<id>       it waits for its announcement, a fact
 //	doc/q/<id>       its identity is doubtful, a fact

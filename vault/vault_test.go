@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vaguemestre/internal/fact"
+	"vaguemestre/internal/fact/facttest"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 	"vaguemestre/internal/store/memstore"
@@ -48,7 +49,7 @@ func newSafe(t *testing.T) safe {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return safe{fact.Scope{Key: keyring.NewIndexKey(), Part: part}, t, memstore.New(), cert, key}
+	return safe{facttest.Scope(part), t, memstore.New(), cert, key}
 }
 
 func (s safe) update(fn func(store.Writer) error) {

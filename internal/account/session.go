@@ -92,7 +92,7 @@ func NewSession(w store.Writer, s fact.Scope, n Session) (opened Session, secret
 	if err := makeRoom(w, s, n.Created); err != nil {
 		return n, "", err
 	}
-	return n, secret, fact.Put(w, s, "acc/s/"+n.ID, keptSession{n, hashSecret(s, n.ID, secret)})
+	return n, secret, fact.PutRight(w, s, "acc/s/"+n.ID, keptSession{n, hashSecret(s, n.ID, secret)})
 }
 
 // deviceName makes a name that a program gives of itself one that can be shown.
@@ -130,7 +130,7 @@ func hashSecret(s fact.Scope, id, secret string) []byte {
 func makeRoom(w store.Writer, s fact.Scope, now time.Time) error {
 	var live []Session
 	var over []string
-	for k, err := range fact.All[keptSession](w, s, "acc/s/") {
+	for k, err := range fact.AllRights[keptSession](w, s, "acc/s/") {
 		switch {
 		case err != nil:
 			return err
@@ -145,7 +145,9 @@ func makeRoom(w store.Writer, s fact.Scope, now time.Time) error {
 		over = append(over, live[i].ID)
 	}
 	for _, id := range over {
-		w.Delete("acc/s/" + id)
+		if err := fact.DeleteRight(w, s, "acc/s/"+id); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -154,7 +156,7 @@ func makeRoom(w store.Writer, s fact.Scope, now time.Time) error {
 // Whatever is wrong (no such session, another secret, its end) it is
 // fault.Unauthenticated. The caller looks at Kind.
 func CheckSession(r store.Reader, s fact.Scope, id, secret string, now time.Time) (Session, error) {
-	k, ok, err := fact.Get[keptSession](r, s, "acc/s/"+id)
+	k, ok, err := fact.GetRight[keptSession](r, s, "acc/s/"+id)
 	if err != nil {
 		return Session{}, err
 	}
@@ -169,7 +171,7 @@ func CheckSession(r store.Reader, s fact.Scope, id, secret string, now time.Time
 // somebody let in before still stands on. One that is over is
 // fault.Unauthenticated.
 func FindSession(r store.Reader, s fact.Scope, id string, now time.Time) (Session, error) {
-	k, ok, err := fact.Get[keptSession](r, s, "acc/s/"+id)
+	k, ok, err := fact.GetRight[keptSession](r, s, "acc/s/"+id)
 	if err == nil && !ok {
 		err = fmt.Errorf("account: session: %w", fault.Unauthenticated)
 	}
@@ -188,7 +190,7 @@ func (k keptSession) alive(r store.Reader, s fact.Scope, now time.Time) (Session
 		if k.Parent == k.ID {
 			return Session{}, fmt.Errorf("account: session: %w", fault.Corrupt)
 		}
-		parent, ok, err := fact.Get[keptSession](r, s, "acc/s/"+k.Parent)
+		parent, ok, err := fact.GetRight[keptSession](r, s, "acc/s/"+k.Parent)
 		if err != nil {
 			return Session{}, err
 		}
@@ -219,7 +221,7 @@ func ProveSession(w store.Writer, s fact.Scope, id, factor string, now time.Time
 }
 
 func changeSession(w store.Writer, s fact.Scope, id string, change func(*Session), now time.Time) error {
-	k, ok, err := fact.Get[keptSession](w, s, "acc/s/"+id)
+	k, ok, err := fact.GetRight[keptSession](w, s, "acc/s/"+id)
 	if err != nil {
 		return err
 	}
@@ -227,14 +229,14 @@ func changeSession(w store.Writer, s fact.Scope, id string, change func(*Session
 		return fmt.Errorf("account: session: %w", fault.Unauthenticated)
 	}
 	change(&k.Session)
-	return fact.Put(w, s, "acc/s/"+id, k)
+	return fact.PutRight(w, s, "acc/s/"+id, k)
 }
 
 // Sessions lists the sessions of an account that are not over, the one used last
 // first.
 func Sessions(r store.Reader, s fact.Scope, now time.Time) ([]Session, error) {
 	var list []Session
-	for k, err := range fact.All[keptSession](r, s, "acc/s/") {
+	for k, err := range fact.AllRights[keptSession](r, s, "acc/s/") {
 		if err != nil {
 			return nil, err
 		}
@@ -264,7 +266,7 @@ func EndSessions(w store.Writer, s fact.Scope, except string) (int, error) {
 
 func endSessions(w store.Writer, s fact.Scope, which func(Session) bool) (int, error) {
 	var ids []string
-	for k, err := range fact.All[keptSession](w, s, "acc/s/") {
+	for k, err := range fact.AllRights[keptSession](w, s, "acc/s/") {
 		if err != nil {
 			return 0, err
 		}
@@ -273,7 +275,9 @@ func endSessions(w store.Writer, s fact.Scope, which func(Session) bool) (int, e
 		}
 	}
 	for _, id := range ids {
-		w.Delete("acc/s/" + id)
+		if err := fact.DeleteRight(w, s, "acc/s/"+id); err != nil {
+			return 0, err
+		}
 	}
 	return len(ids), nil
 }

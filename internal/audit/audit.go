@@ -108,13 +108,15 @@ func link(previous []byte, seq uint64, value, key []byte) []byte {
 type Mark struct {
 	Count uint64
 	Hash  []byte // of entry Count
+
+	Rights fact.RightsMark `json:",omitzero"` // how far the rights beside it had
 }
 
 // Head returns how far the trail has come. A trail without entries gives the
 // zero Mark.
 func Head(r store.Reader, s fact.Scope) (Mark, error) {
 	h, _, err := fact.Get[head](r, s, "aud/head")
-	return Mark(h), err
+	return Mark{Count: h.Count, Hash: h.Hash}, err
 }
 
 // Verify walks the chain and reports the first break as fault.Corrupt. since

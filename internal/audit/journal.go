@@ -20,7 +20,7 @@ import (
 
 // A Checkpoint is how far trails had come at some time: signed, numbered and
 // linked to the one before it. It is kept outside the store, so that a trail
-// whose end was cut, or that was put back to an older state, shows.
+// whose end was cut, or that was put back to an older state, shows; and so do rights.
 type Checkpoint struct {
 	Number    uint64
 	Time      time.Time

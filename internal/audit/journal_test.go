@@ -16,7 +16,7 @@ import (
 	"vaguemestre/vault/keyring"
 )
 
-func mark(n uint64) Mark { return Mark{n, bytes.Repeat([]byte{byte(n)}, 32)} }
+func mark(n uint64) Mark { return Mark{Count: n, Hash: bytes.Repeat([]byte{byte(n)}, 32)} }
 
 // newJournal writes a journal of three checkpoints about two trails.
 func newJournal(t *testing.T) (path string, k *keyring.AuditKey) {

@@ -8,8 +8,18 @@ import "vaguemestre/internal/store"
 // Once returns r, which reads the head of the rights at most once.
 func Once(r store.Reader) store.Reader { return &onceReader{Reader: r} }
 
-// OnceWriter does as Once does.
-func OnceWriter(w store.Writer) store.Writer { return &onceWriter{Writer: w} }
+// A Writer does as Once does, and knows whether a right was changed.
+type Writer struct {
+	store.Writer
+	memo    memo
+	changed bool
+}
+
+// OnceWriter returns w as a Writer.
+func OnceWriter(w store.Writer) *Writer { return &Writer{Writer: w} }
+
+// RightsChanged reports whether a right was written or removed.
+func (o *Writer) RightsChanged() bool { return o.changed }
 
 type memo struct {
 	head []byte
@@ -36,23 +46,21 @@ type onceReader struct {
 
 func (o *onceReader) Get(key string) ([]byte, error) { return o.memo.get(o.Reader, key) }
 
-type onceWriter struct {
-	store.Writer
-	memo memo
-}
+// Get implements store.Reader.
+func (o *Writer) Get(key string) ([]byte, error) { return o.memo.get(o.Writer, key) }
 
-func (o *onceWriter) Get(key string) ([]byte, error) { return o.memo.get(o.Writer, key) }
-
-func (o *onceWriter) Put(key string, value []byte) {
+// Put implements store.Writer.
+func (o *Writer) Put(key string, value []byte) {
 	if key == headKey {
-		o.memo = memo{value, true}
+		o.memo, o.changed = memo{value, true}, true
 	}
 	o.Writer.Put(key, value)
 }
 
-func (o *onceWriter) Delete(key string) {
+// Delete implements store.Writer.
+func (o *Writer) Delete(key string) {
 	if key == headKey {
-		o.memo = memo{nil, true}
+		o.memo, o.changed = memo{nil, true}, true
 	}
 	o.Writer.Delete(key)
 }

@@ -188,8 +188,8 @@ func (h *Hub) commit(ctx context.Context, part store.Part, fn func(*tx) error) e
 		return err
 	}
 	grown := false
-	err := h.Store.Update(ctx, part, func(w store.Writer) error {
-		w = fact.OnceWriter(w)
+	err := h.Store.Update(ctx, part, func(plain store.Writer) error {
+		w := fact.OnceWriter(plain)
 		t := &tx{Writer: w, Scope: h.scope(part), now: h.Now().UTC()}
 		if err := fn(t); err != nil {
 			return err
@@ -197,7 +197,8 @@ func (h *Hub) commit(ctx context.Context, part store.Part, fn func(*tx) error) e
 		if t.leaves && !h.human.hinted(part, t.now) {
 			return errHintFirst
 		}
-		if grown = len(t.trail) > 0; !grown {
+		grown = len(t.trail) > 0 || w.RightsChanged()
+		if len(t.trail) == 0 {
 			return nil
 		}
 		key, err := h.trailKey(w, part, t.now)

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"vaguemestre/internal/audit"
+	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault/keyring"
@@ -79,8 +80,17 @@ func (h *Hub) checkpoint(ctx context.Context, parts []store.Part) error {
 	}
 	heads := map[store.Part]audit.Mark{}
 	for _, part := range parts {
-		err := h.view(ctx, part, func(r store.Reader) (err error) {
-			heads[part], err = audit.Head(r, h.scope(part))
+		err := h.view(ctx, part, func(r store.Reader) error {
+			m, err := audit.Head(r, h.scope(part))
+			if err != nil {
+				return err
+			}
+			// Rights that are not right now must not keep the trails from
+			// being noted: verification tells of them.
+			if m.Rights, err = fact.MarkRights(r, h.scope(part)); errors.Is(err, fault.Corrupt) {
+				err = nil
+			}
+			heads[part] = m
 			return err
 		})
 		if err != nil {

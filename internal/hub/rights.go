@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
@@ -15,7 +16,7 @@ import (
 
 // rightPrefixes are the keys under which there is nothing but rights: what
 // stands there and was not signed was forged.
-var rightPrefixes = []string{"acc/p/", "acc/salt", "dir/bal", "key/cert", "pat/"}
+var rightPrefixes = []string{"acc/p/", "acc/s/", "acc/salt", "dir/bal", "doc/s/", "key/cert", "pat/"}
 
 // rights is what this process judges rights with, once it has been read.
 type rights struct {
@@ -110,4 +111,34 @@ func rightsKey(ctx context.Context, st store.Store, index *keyring.IndexKey, rin
 		return nil, fmt.Errorf("hub: rights: %v: %w", err, fault.Corrupt)
 	}
 	return nil, fmt.Errorf("hub: rights: %w", err)
+}
+
+// verifyRights checks the rights of a partition, and that they were not put back
+// behind what checkpoints saw. What is wrong is fault.Corrupt.
+func (h *Hub) verifyRights(ctx context.Context, part store.Part, since []audit.Mark) error {
+	var marks []fact.RightsMark
+	for _, m := range since {
+		marks = append(marks, m.Rights)
+	}
+	return h.view(ctx, part, func(r store.Reader) error {
+		now, err := fact.MarkRights(r, h.scope(part))
+		if err != nil {
+			return err
+		}
+		if now.Counter == 0 && len(marks) > 0 && h.hasErased(part) {
+			marks = nil
+		}
+		_, err = fact.VerifyRights(r, h.scope(part), rightPrefixes, marks...)
+		return err
+	})
+}
+
+// hasErased reports whether the owner of a partition was erased: only whoever
+// has the erasure secrets can tell.
+func (h *Hub) hasErased(part store.Part) bool {
+	if h.Sealed() {
+		return true
+	}
+	_, err := h.Erasure.Find(part)
+	return errors.Is(err, fault.NotFound)
 }

@@ -43,8 +43,8 @@ type Report struct {
 	Findings                                          []Finding
 }
 
-// VerifyTrails walks every chain there is, and holds it against every
-// checkpoint of the journal.
+// VerifyTrails walks every chain there is, checks the rights beside it, and
+// holds both against every checkpoint of the journal.
 func (h *Hub) VerifyTrails(ctx context.Context) (Report, error) {
 	var rep Report
 	marks, err := h.marks(ctx)
@@ -63,11 +63,14 @@ func (h *Hub) VerifyTrails(ctx context.Context) (Report, error) {
 		seen[part] = true
 		n, err := h.VerifyTrail(ctx, part, marks[part]...)
 		rep.Entries += int(n)
-		if err != nil {
-			if fault.Of(err) != fault.Corrupt {
+		for _, err := range []error{err, h.verifyRights(ctx, part, marks[part])} {
+			switch fault.Of(err) {
+			case "":
+			case fault.Corrupt:
+				rep.Findings = append(rep.Findings, Finding{string(part), err.Error()})
+			default:
 				return rep, err
 			}
-			rep.Findings = append(rep.Findings, Finding{string(part), err.Error()})
 		}
 	}
 	for part := range marks {
