@@ -221,7 +221,7 @@ func (h *Hub) contactOf(ctx context.Context, part store.Part) (c patient.Contact
 	defer h.forgetKey(part)
 	err = h.view(ctx, part, func(r store.Reader) error {
 		var ok bool
-		if c, ok, err = patient.LoadContact(r, part, key); err == nil && !ok {
+		if c, ok, err = patient.LoadContact(r, h.scope(part), key); err == nil && !ok {
 			err = fmt.Errorf("hub: contact: %w", fault.NotFound)
 		}
 		return err

@@ -29,7 +29,7 @@ func (h *house) reach(who string, c patient.Contact) store.Part {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	err = h.commit(h.t.Context(), part, func(t *tx) error { return patient.SetContact(t, part, cert, c) })
+	err = h.commit(h.t.Context(), part, func(t *tx) error { return patient.SetContact(t, t.Scope, cert, c) })
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/store"
@@ -17,9 +18,10 @@ import (
 
 // A Contact is how the patient is told that something has happened. It is
 // sealed to the owner of the space: where a notice goes is known to whoever
-// holds the hub key, when it leaves, and to the patient.
+// holds the hub key, when it leaves, and to the patient. Codes that let somebody
+// in go there too, so that it is a right.
 //
-//	pat/contact   the contact, sealed to the owner
+//	pat/contact   the contact, sealed to the owner, a right
 type Contact struct {
 	Mail         string    `json:",omitempty"` // canonical
 	MailChecked  time.Time `json:",omitzero"`  // when a code sent there came back
@@ -117,26 +119,25 @@ func MaskPhone(s string) string {
 }
 
 // SetContact writes the contact of the partition's owner.
-func SetContact(w store.Writer, part store.Part, owner *keyring.Cert, c Contact) error {
+func SetContact(w store.Writer, s fact.Scope, owner *keyring.Cert, c Contact) error {
 	text, err := json.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("patient: contact: %w", err)
 	}
-	s, wraps, err := keyring.NewSession(owner)
+	k, wraps, err := keyring.NewSession(owner)
 	if err != nil {
 		return fmt.Errorf("patient: contact: %w", err)
 	}
-	defer s.Wipe()
+	defer k.Wipe()
 	value := binary.AppendUvarint([]byte{contactVersion}, uint64(len(wraps)))
 	value = append(value, wraps...)
-	w.Put(contactKey, s.SealValue(value, text, string(part)+"/"+contactKey))
-	return nil
+	return fact.PutPublicRight(w, s, contactKey, k.SealValue(value, text, contactContext(s)))
 }
 
 // LoadContact opens the contact of a partition's owner. ok is false if there is
 // none.
-func LoadContact(r store.Reader, part store.Part, owner keyring.Opener) (c Contact, ok bool, err error) {
-	b, err := r.Get(contactKey)
+func LoadContact(r store.Reader, s fact.Scope, owner keyring.Opener) (c Contact, ok bool, err error) {
+	b, err := fact.GetPublicRight(r, s, contactKey)
 	if err != nil || b == nil {
 		return c, false, err
 	}
@@ -144,12 +145,12 @@ func LoadContact(r store.Reader, part store.Part, owner keyring.Opener) (c Conta
 	if !ok {
 		return c, false, fmt.Errorf("patient: contact: %w", fault.Corrupt)
 	}
-	s, err := owner.Open(wraps)
+	k, err := owner.Open(wraps)
 	if err != nil {
 		return c, false, fmt.Errorf("patient: contact: %w", err)
 	}
-	defer s.Wipe()
-	text, err := s.OpenValue(nil, sealed, string(part)+"/"+contactKey)
+	defer k.Wipe()
+	text, err := k.OpenValue(nil, sealed, contactContext(s))
 	if err != nil {
 		return c, false, fmt.Errorf("patient: contact: %w", err)
 	}
@@ -158,6 +159,8 @@ func LoadContact(r store.Reader, part store.Part, owner keyring.Opener) (c Conta
 	}
 	return c, true, nil
 }
+
+func contactContext(s fact.Scope) string { return string(s.Part) + "/" + contactKey }
 
 func splitContact(b []byte) (wraps, sealed []byte, ok bool) {
 	if len(b) == 0 || b[0] != contactVersion {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault/keyring"
@@ -40,17 +41,19 @@ func TestAContactIsReadByItsOwnerAlone(t *testing.T) {
 	cert, key := newOwner(t, r.Part)
 	_, stranger := newOwner(t, r.Part)
 	want := Contact{Mail: "zephyrine@courriel.test", MailChecked: noon, Phone: "+33639980001", Phrase: "le héron gris"}
-	if err := r.Update(func(w store.Writer) error { return SetContact(w, r.Part, cert, want) }); err != nil {
+	if err := r.Update(func(w store.Writer) error { return SetContact(w, r.Scope, cert, want) }); err != nil {
 		t.Fatal(err)
 	}
+	elsewhere := r.Scope
+	elsewhere.Part = "part2"
 	r.View(func(rd store.Reader) error {
-		if got, ok, err := LoadContact(rd, r.Part, key); got != want || !ok || err != nil {
+		if got, ok, err := LoadContact(rd, r.Scope, key); got != want || !ok || err != nil {
 			t.Errorf("LoadContact = %+v, %t, %v", got, ok, err)
 		}
-		if _, ok, err := LoadContact(rd, r.Part, stranger); ok || err == nil {
+		if _, ok, err := LoadContact(rd, r.Scope, stranger); ok || err == nil {
 			t.Errorf("another's key opens it: %v", err)
 		}
-		if _, ok, err := LoadContact(rd, "part2", key); ok || !errors.Is(err, fault.Corrupt) {
+		if _, ok, err := LoadContact(rd, elsewhere, key); ok || !errors.Is(err, fault.Corrupt) {
 			t.Errorf("in another partition it opens: %v", err)
 		}
 		return nil
@@ -66,11 +69,11 @@ func TestAContactIsReadByItsOwnerAlone(t *testing.T) {
 		t.Error("codes go to what was checked, and nowhere else")
 	}
 	for _, damaged := range [][]byte{{}, {2}, {1}, {1, 200, 1}, {1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}, {1, 0}} {
-		if err := r.Update(func(w store.Writer) error { w.Put(contactKey, damaged); return nil }); err != nil {
+		if err := r.Update(func(w store.Writer) error { return fact.PutPublicRight(w, r.Scope, contactKey, damaged) }); err != nil {
 			t.Fatal(err)
 		}
 		r.View(func(rd store.Reader) error {
-			if _, ok, err := LoadContact(rd, r.Part, key); ok || err == nil {
+			if _, ok, err := LoadContact(rd, r.Scope, key); ok || err == nil {
 				t.Errorf("%v opens", damaged)
 			}
 			return nil
