@@ -80,45 +80,10 @@ const (
 	MedicalAssistant      Profession = "332"
 )
 
-// professions lists the professions above with their French names, in the
-// order of the page a physician reviews.
-var professions = []struct {
-	Code  Profession
-	Label string
-}{
-	{Physician, "Médecin"},
-	{Pharmacist, "Pharmacien"},
-	{HospitalPharmacyAide, "Préparateur en pharmacie hospitalière"},
-	{PharmacyAide, "Préparateur en pharmacie (officine)"},
-	{Dentist, "Chirurgien-dentiste"},
-	{Midwife, "Sage-femme"},
-	{Nurse, "Infirmier"},
-	{PsychiatricNurse, "Infirmier psychiatrique"},
-	{Physiotherapist, "Masseur-kinésithérapeute"},
-	{Podiatrist, "Pédicure-podologue"},
-	{SpeechTherapist, "Orthophoniste"},
-	{Orthoptist, "Orthoptiste"},
-	{Optician, "Opticien-lunetier"},
-	{HearingAidSpecialist, "Audioprothésiste"},
-	{OccupationalTherapist, "Ergothérapeute"},
-	{Dietitian, "Diététicien"},
-	{Psychomotrician, "Psychomotricien"},
-	{Radiographer, "Manipulateur ERM"},
-	{NursingAssistant, "Aide-soignant"},
-	{AmbulanceDriver, "Ambulancier"},
-	{Psychologist, "Psychologue"},
-	{SocialWorker, "Assistant de service social"},
-	{CareCoordinator, "Coordonnateur de parcours"},
-	{MedicalSecretary, "Secrétaire assistante médico-administrative"},
-	{MedicalAssistant, "Assistant médical"},
-}
-
-// Label returns the French name of p, or its code if this package has none.
+// Label returns the French name of p, or its code if JDV_J01 has none.
 func (p Profession) Label() string {
-	for _, q := range professions {
-		if q.Code == p {
-			return q.Label
-		}
+	if i, ok := professionAt[p]; ok {
+		return professions[i].name
 	}
 	return string(p)
 }

@@ -229,6 +229,13 @@ func (r *Request) documentFacts(inEmergency bool) fact {
 		when(d.DepositedByPatient, depositedByPatient) |
 		when(d.BeingFiled, beingFiled) |
 		when(r.SecretConnection, secretConnection) |
-		when(Habilitated(r.Actor.Profession, d.TypeCode), typeHabilitated) |
-		when(habilitations.any(r.Actor.Profession), professionHabilitated)
+		when(r.matrix().Allows(r.Actor.Profession, d.TypeCode), typeHabilitated) |
+		when(r.matrix().any(r.Actor.Profession), professionHabilitated)
+}
+
+func (r *Request) matrix() *Matrix {
+	if r.Matrix == nil {
+		return shippedMatrix
+	}
+	return r.Matrix
 }

@@ -2,152 +2,151 @@ package policy
 
 import (
 	_ "embed"
-	"encoding/csv"
-	"fmt"
-	"slices"
-	"strings"
+	"time"
 )
-
-//go:embed types.csv
-var typesCSV string
 
 //go:embed habilitations.csv
-var habilitationsCSV string
+var habilitationsCSV []byte
 
-// A DocumentType is a typeCode with its class and its French name. Class is
-// empty where the ANS gives none.
-type DocumentType struct{ Code, Class, Name string }
-
-// documentTypes and habilitations are the data files of this package: a
-// mistake in them is one of ours, so it stops the program at its start.
-var (
-	documentTypes = must(parseTypes(typesCSV))
-	habilitations = must(parseMatrix(habilitationsCSV, documentTypes))
-)
-
-// DocumentTypes returns the types of JDV_J07, by class and code.
-func DocumentTypes() []DocumentType { return slices.Clone(documentTypes) }
-
-// Habilitated reports whether the matrix lets p read documents of that type.
-// It is one of the conditions for reading, never enough alone: ask Decide.
-func Habilitated(p Profession, typeCode string) bool { return habilitations.allows(p, typeCode) }
-
-// A matrix says which profession may read which type of document.
-type matrix struct {
-	reads    map[cell]bool       // for each type in the list and each profession with a row
-	unlisted map[Profession]bool // may read types that are not in the list
-	some     map[Profession]bool // may read at least one type
+// A Matrix says which profession may read which type of document: the
+// habilitation matrix (arrêté of 26 October 2023). What it does not allow it
+// refuses. It never changes once parsed, and may be shared.
+type Matrix struct {
+	version string
+	since   time.Time
+	rows    []*matrixRow
+	columns map[Profession]*column
 }
 
-type cell struct {
-	profession Profession
-	typeCode   string
-}
-
-func (m *matrix) allows(p Profession, typeCode string) bool {
-	reads, listed := m.reads[cell{p, typeCode}]
-	return reads || !listed && m.unlisted[p]
-}
-
-func (m *matrix) any(p Profession) bool { return m.some[p] }
-
-// A row is what one line says of one profession and one code: a type, a class
-// or everything.
-type row struct {
-	profession Profession
-	code       string
+// A matrixRow is what one line of the file says of some professions and codes.
+type matrixRow struct {
+	line        int
+	professions []Profession
+	read        bool
+	codes       []string // types, classes or everything
+	mark        string   // V, S or D
+	source      string
 }
 
 const everything = "*"
 
-// parseMatrix reads the file described in the header of habilitations.csv.
-func parseMatrix(data string, types []DocumentType) (*matrix, error) {
-	known := map[string]bool{everything: true}
-	for _, t := range types {
-		known[t.Code] = true
-		known[t.Class] = t.Class != ""
+// A column is what the rows say of one profession.
+type column struct {
+	types map[string]*matrixRow // the row that decides on each listed type, where one does
+	rest  *matrixRow            // that decides on the others, if one does
+	some  bool                  // at least one type may be read
+}
+
+var shippedMatrix = must(ParseMatrix(habilitationsCSV))
+
+// ShippedMatrix returns the matrix that comes with the program.
+func ShippedMatrix() *Matrix { return shippedMatrix }
+
+// Habilitated reports whether the shipped matrix lets p read documents of that
+// type. It is one of the conditions for reading, never enough alone: ask Decide.
+func Habilitated(p Profession, typeCode string) bool { return shippedMatrix.Allows(p, typeCode) }
+
+// Version is the name that the file gives itself.
+func (m *Matrix) Version() string { return m.version }
+
+// Since is the day from which the rows hold.
+func (m *Matrix) Since() time.Time { return m.since }
+
+// Allows reports whether p may read documents of that type, listed or not.
+func (m *Matrix) Allows(p Profession, typeCode string) bool {
+	row := m.decides(p, typeCode)
+	return row != nil && row.read
+}
+
+// Source returns who says what Allows answers, and how sure that is: V read in
+// the official text, S second-hand, D deduced. Both are empty where no row
+// speaks of it, so that it is refused.
+func (m *Matrix) Source(p Profession, typeCode string) (source, mark string) {
+	if row := m.decides(p, typeCode); row != nil {
+		return row.source, row.mark
 	}
-	records, err := readCSV(data, "professions", "read", "codes", "source")
-	if err != nil {
-		return nil, err
+	return "", ""
+}
+
+func (m *Matrix) decides(p Profession, typeCode string) *matrixRow {
+	c := m.columns[p]
+	if c == nil {
+		return nil
 	}
-	said := map[row]bool{}
-	for i, rec := range records {
-		if rec[1] != "yes" && rec[1] != "no" || rec[0] == "" || rec[3] == "" {
-			return nil, fmt.Errorf("policy: matrix: row %d says neither yes nor no, or of whom, or by which source", i+1)
+	if _, listed := typeAt[typeCode]; listed {
+		return c.types[typeCode]
+	}
+	return c.rest
+}
+
+// any reports whether p may read at least one type.
+func (m *Matrix) any(p Profession) bool {
+	c := m.columns[p]
+	return c != nil && c.some
+}
+
+// A MatrixChange is what one matrix says differently from another.
+type MatrixChange struct {
+	Profession   Profession
+	Type         string // * for the types that are not listed
+	Was, Becomes bool
+	Source       string // of the row that decides from now on; empty if none does
+}
+
+// Diff returns what would change if next took the place of m, by profession
+// and type.
+func (m *Matrix) Diff(next *Matrix) []MatrixChange {
+	var changes []MatrixChange
+	for _, p := range professions {
+		if m.columns[p.code] == nil && next.columns[p.code] == nil {
+			continue
 		}
-		for p := range strings.FieldsSeq(rec[0]) {
-			for c := range strings.FieldsSeq(rec[2]) {
-				if !known[c] {
-					return nil, fmt.Errorf("policy: matrix: row %d names a type or class that does not exist", i+1)
-				}
-				was, twice := said[row{Profession(p), c}]
-				said[row{Profession(p), c}] = rec[1] == "yes" && (was || !twice)
+		compare := func(typeCode string) {
+			was, becomes := m.Allows(p.code, typeCode), next.Allows(p.code, typeCode)
+			if was != becomes {
+				source, _ := next.Source(p.code, typeCode)
+				changes = append(changes, MatrixChange{p.code, typeCode, was, becomes, source})
+			}
+		}
+		for _, d := range documentTypes {
+			compare(d.Code)
+		}
+		compare(everything)
+	}
+	return changes
+}
+
+// spread applies the rows to every type, the narrowest first: type before
+// class before everything.
+func (m *Matrix) spread() {
+	said := map[Profession]map[string]*matrixRow{}
+	for _, row := range m.rows {
+		for _, p := range row.professions {
+			if said[p] == nil {
+				said[p] = map[string]*matrixRow{}
+			}
+			for _, code := range row.codes {
+				said[p][code] = row
 			}
 		}
 	}
-	return spread(said, types), nil
-}
-
-// spread applies the rows to every type, the narrowest first.
-func spread(said map[row]bool, types []DocumentType) *matrix {
-	m := &matrix{map[cell]bool{}, map[Profession]bool{}, map[Profession]bool{}}
-	for s := range said {
-		m.unlisted[s.profession] = said[row{s.profession, everything}]
-	}
-	for p, all := range m.unlisted {
-		for _, t := range types {
-			reads, ok := said[row{p, t.Code}]
-			if !ok && t.Class != "" {
-				reads, ok = said[row{p, t.Class}]
+	m.columns = make(map[Profession]*column, len(said))
+	for p, by := range said {
+		c := &column{types: map[string]*matrixRow{}, rest: by[everything]}
+		c.some = c.rest != nil && c.rest.read
+		for _, d := range documentTypes {
+			row := by[d.Code]
+			if row == nil && d.Class != "" {
+				row = by[d.Class]
 			}
-			if !ok {
-				reads = all
+			if row == nil {
+				row = c.rest
 			}
-			m.reads[cell{p, t.Code}] = reads
-			m.some[p] = m.some[p] || reads
+			if row != nil {
+				c.types[d.Code] = row
+				c.some = c.some || row.read
+			}
 		}
+		m.columns[p] = c
 	}
-	return m
-}
-
-func parseTypes(data string) ([]DocumentType, error) {
-	records, err := readCSV(data, "code", "class", "name")
-	if err != nil {
-		return nil, err
-	}
-	types := make([]DocumentType, 0, len(records))
-	for _, rec := range records {
-		types = append(types, DocumentType{rec[0], rec[1], rec[2]})
-	}
-	return types, nil
-}
-
-// maxFile is more than any such file needs, in bytes.
-const maxFile = 1 << 20
-
-// readCSV returns the rows below a heading that must be exactly columns.
-// Lines that begin with # are comments.
-func readCSV(data string, columns ...string) ([][]string, error) {
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("policy: data file: more than %d bytes", maxFile)
-	}
-	c := csv.NewReader(strings.NewReader(data))
-	c.Comment = '#'
-	c.FieldsPerRecord = len(columns)
-	records, err := c.ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("policy: data file: %w", err)
-	}
-	if len(records) == 0 || !slices.Equal(records[0], columns) {
-		return nil, fmt.Errorf("policy: data file: heading is not %s", strings.Join(columns, ","))
-	}
-	return records[1:], nil
-}
-
-func must[T any](v T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
 }

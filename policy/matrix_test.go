@@ -3,20 +3,16 @@ package policy
 import (
 	"bytes"
 	"flag"
-	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden pages")
 
-// golden compares page with the file of that name in testdata.
-func golden(t *testing.T, name, page string) {
+// golden compares page with a file.
+func golden(t *testing.T, file, page string) {
 	t.Helper()
-	file := filepath.Join("testdata", name)
 	if *update {
 		if err := os.WriteFile(file, []byte(page), 0o644); err != nil {
 			t.Fatal(err)
@@ -27,7 +23,7 @@ func golden(t *testing.T, name, page string) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(want, []byte(page)) {
-		t.Errorf("%s is not what the code says; look at the difference after go test -update", file)
+		t.Errorf("%s is not what the code says; look at the difference after go test ./policy -update", file)
 	}
 }
 
@@ -96,88 +92,59 @@ func TestDocumentTypes(t *testing.T) {
 	}
 }
 
-func TestAMatrixThatIsWrongIsRefused(t *testing.T) {
-	const heading = "professions,read,codes,source\n"
-	for _, tt := range []struct{ name, data string }{
-		{"no heading", "G15_10,yes,*,law\n"},
-		{"a column too many", heading + "G15_10,yes,*,law,more\n"},
-		{"neither yes nor no", heading + "G15_10,perhaps,*,law\n"},
-		{"of nobody", heading + ",yes,*,law\n"},
-		{"without source", heading + "G15_10,yes,*,\n"},
-		{"a type that does not exist", heading + "G15_10,yes,0-0,law\n"},
-		{"a class that does not exist", heading + "G15_10,yes,99,law\n"},
-		{"a quote that does not end", heading + "G15_10,yes,\"*,law\n"},
-		{"nothing", ""},
-		{"far too much", heading + strings.Repeat("G15_10,yes,*,law\n", maxFile/16)},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			if m, err := parseMatrix(tt.data, documentTypes); err == nil {
-				t.Errorf("parseMatrix = %v, want an error", m)
-			}
-		})
-	}
-}
-
-func TestTheNarrowestRowDecides(t *testing.T) {
-	m, err := parseMatrix("professions,read,codes,source\n"+
-		"A,no,*,x\nA,yes,10,x\nA,no,11488-4,x\nB,yes,*,x\nB,no,10,x\nB,yes,11488-4,x\nC,yes,10,x\nC,no,10,x\nD,no,10,x\nD,yes,10,x\n", documentTypes)
-	if err != nil {
-		t.Fatal(err)
-	}
+func TestEveryRowOfTheSources(t *testing.T) {
+	m := ShippedMatrix()
 	for _, tt := range []struct {
-		p        Profession
-		typeCode string
-		want     bool
+		who   []Profession
+		read  bool
+		types []string
 	}{
-		{"A", "11488-4", false}, {"A", "11490-0", true}, {"A", "REMB", false}, {"A", "new", false},
-		{"B", "11488-4", true}, {"B", "11490-0", false}, {"B", "REMB", true}, {"B", "new", true},
-		{"C", "11488-4", false}, {"D", "11488-4", false},
+		{[]Profession{Physician}, false, []string{"ATTEST-RESID"}},
+		{[]Profession{Pharmacist, PharmacyAide, HospitalPharmacyAide}, true, []string{"11502-2", "18748-4", "34112-3", "11369-6", "87273-9", "PROT_ALD", "REMB",
+			"57828-6", "57832-8", "57833-6", "PRESC-BIO", "PRESC-KINE", "PRESC-INF", "PRESC-PEDI", "PRESC-ORTHOPHO", "PRESC-ORTHOPTIE", "PRESC-AAT"}},
+		{[]Profession{Pharmacist, PharmacyAide, HospitalPharmacyAide}, false, []string{"75496-0", "34842-5", "68599-0", "83901-9", "68817-6", "89601-9", "EXPPAT_3",
+			"ATTEST-RESID", "ATTEST-HEBGT", "86531-1"}},
+		{[]Profession{Nurse}, true, []string{"83981-1", "DOCPAT03", "47420-5", "11502-2", "15507-7", "56445-0", "PROT_ALD"}},
+		{[]Profession{Nurse}, false, []string{"75496-0", "68599-0", "83901-9", "68817-6", "89601-9"}},
+		{[]Profession{Dentist}, false, []string{"80788-3", "75496-0", "83981-1", "83901-9", "68599-0"}},
+		{[]Profession{CareCoordinator}, false, []string{"15507-7", "BIL_AUTO", "34794-8", "34112-3", "11506-3", "89601-9", "57833-6", "57828-6", "PRESC-BIO"}},
 	} {
-		if got := m.allows(tt.p, tt.typeCode); got != tt.want {
-			t.Errorf("%s before %s = %v, want %v", tt.p, tt.typeCode, got, tt.want)
+		for _, who := range tt.who {
+			for _, code := range tt.types {
+				if source, mark := m.Source(who, code); m.Allows(who, code) != tt.read || source == "" || mark == "" {
+					t.Errorf("%s before %s: Allows = %v by %q (%s), want %v by a source", who.Label(), code, m.Allows(who, code), source, mark, tt.read)
+				}
+			}
+		}
+	}
+	for _, d := range DocumentTypes() {
+		if d.Code != "ATTEST-RESID" && !m.Allows(Physician, d.Code) {
+			t.Errorf("a physician does not read %s", d.Code)
 		}
 	}
 }
 
-func FuzzParseMatrix(f *testing.F) {
-	f.Add(habilitationsCSV)
-	f.Add("professions,read,codes,source\nA,yes,10 REMB,x\n")
-	f.Fuzz(func(t *testing.T, data string) {
-		m, err := parseMatrix(data, documentTypes)
-		if err != nil {
-			return
+func TestProfessions(t *testing.T) {
+	seen := map[Profession]bool{}
+	for p := range Professions() {
+		if p == "" || p.Label() == string(p) || seen[p] {
+			t.Errorf("profession %q has no name, or is twice there", p)
 		}
-		if m.allows("", "11488-4") || m.allows("nobody has this code \x00", "11488-4") {
-			t.Errorf("a profession without a row reads")
+		seen[p] = true
+	}
+	for _, p := range []Profession{Physician, Pharmacist, HearingAidSpecialist, Optician, NursingAssistant, AmbulanceDriver, HospitalPharmacyAide, PharmacyAide,
+		Dentist, Midwife, Nurse, PsychiatricNurse, Physiotherapist, Podiatrist, SpeechTherapist, Orthoptist, OccupationalTherapist, Dietitian, Psychomotrician,
+		Radiographer, SocialWorker, Psychologist, CareCoordinator, MedicalSecretary, MedicalAssistant} {
+		if !seen[p] {
+			t.Errorf("%s is not in the list", p)
 		}
-	})
+	}
+	if len(seen) != 108 {
+		t.Errorf("%d professions, want the 108 of JDV_J01 that are people", len(seen))
+	}
 }
 
 // The page a physician reviews.
 func TestHabilitationPage(t *testing.T) {
-	var reading, silent []string
-	var columns []Profession
-	for _, p := range professions {
-		if habilitations.any(p.Code) {
-			columns = append(columns, p.Code)
-			reading = append(reading, p.Label)
-		} else {
-			silent = append(silent, p.Label)
-		}
-	}
-	var b strings.Builder
-	b.WriteString("# Matrice d'habilitation\n\nQui peut lire quel type de document, une fois l'accès au dossier ouvert (accord, équipe de soins, urgence).\n" +
-		"✓ : autorisé ; case vide : refusé. Ce qu'aucune source n'autorise est refusé ; sources et déductions : `policy/habilitations.csv`.\n\n" +
-		"*Who may read which type of document, once the record is open to them. ✓ allowed; empty: refused.*\n\n")
-	fmt.Fprintf(&b, "| Classe | Code | Document | %s |\n|---|---|---|%s\n", strings.Join(reading, " | "), strings.Repeat(":-:|", len(columns)))
-	for _, d := range documentTypes {
-		fmt.Fprintf(&b, "| %s | %s | %s |", d.Class, d.Code, d.Name)
-		for _, p := range columns {
-			fmt.Fprintf(&b, " %s |", map[bool]string{true: "✓"}[Habilitated(p, d.Code)])
-		}
-		b.WriteString("\n")
-	}
-	fmt.Fprintf(&b, "\n## Professions sans aucun droit de lecture\n\nRien n'a été trouvé pour elles : refus par défaut. Elles lisent seulement ce qu'elles ont déposé.\n\n- %s\n- toute autre profession\n",
-		strings.Join(silent, "\n- "))
-	golden(t, "habilitations.md", b.String())
+	golden(t, "../docs/habilitations.md", ShippedMatrix().Page())
 }

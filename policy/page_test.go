@@ -23,7 +23,7 @@ func TestRulePage(t *testing.T) {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s<br>*%s* |\n", name,
 			[]string{refuse: "refus", refuseQuietly: "refus 🔇", allow: "**oui**"}[u.verdict], actList(u.acts), condition(u.when, u.unless), e.FR, e.EN)
 	}
-	golden(t, "rules.md", b.String())
+	golden(t, "testdata/rules.md", b.String())
 }
 
 func actList(s actSet) string {

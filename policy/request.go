@@ -21,6 +21,8 @@ type Request struct {
 	Emergency Emergency // asked for, or granted
 	Document  Document
 
+	Matrix *Matrix // of the operator; nil: the shipped one
+
 	Declares         Care // in DeclareCare
 	BlocksSomebody   bool // in ManageAccess: what is asked is to block a professional, nothing else
 	SecretConnection bool // connexion secrète: a minor is cared for without their representatives knowing
