@@ -7,6 +7,7 @@
 //
 //	acc/salt      the salt of the account's passwords, a right
 //	acc/p/<id>    one application password, a right
+//	acc/a/<id>    one authorization of a program, a right
 package account
 
 import (

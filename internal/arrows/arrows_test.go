@@ -26,7 +26,7 @@ var rings = [][]string{
 	{"internal/fault"},
 	{"internal/ident", "internal/store", "internal/cda/xmltree"},
 	{"policy", "internal/message", "internal/cda", "internal/xdm", "internal/blob", "internal/bus",
-		"internal/fhir", "internal/limit", "internal/listen", "internal/config", "internal/metrics"},
+		"internal/fhir", "internal/smart", "internal/limit", "internal/listen", "internal/config", "internal/metrics"},
 	{"vault/keyring", "internal/dsn", "internal/document",
 		"internal/store/memstore", "internal/store/sqlstore", "internal/store/storetest",
 		"internal/blob/memblob", "internal/blob/blobdir", "internal/blob/blobtest",
@@ -34,7 +34,7 @@ var rings = [][]string{
 	{"internal/fact"},          // how records keep what a filing role reads back
 	{"internal/fact/facttest"}, // and how their tests do
 	{"vault", "internal/account", "internal/audit", "internal/conversation", "internal/directory",
-		"internal/mailbox", "internal/outbox", "internal/owner", "internal/patient"},
+		"internal/mailbox", "internal/outbox", "internal/owner", "internal/patient", "internal/software"},
 	{"internal/hub"},
 	{"internal/saslauth"}, // how the mail edges log people in
 	{"smtpd", "imapd", "internal/adminapi", "internal/janitor", "internal/fhirapi", "internal/oauth", "internal/courier"},

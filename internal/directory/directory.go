@@ -9,12 +9,14 @@
 // Its keys begin with "dir/":
 //
 //	dir/at     in an index partition: where the mailbox is, a fact
+//	dir/rpps   in the index partition of an RPPS number: where its mailboxes are, a fact
 //	dir/bal    in the mailbox's partition: what is public of it, a right
 package directory
 
 import (
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"vaguemestre/internal/fact"
@@ -93,6 +95,43 @@ func Claim(w store.Writer, s fact.Scope, part store.Part) error {
 		return fmt.Errorf("directory: address: %w", fault.Exists)
 	}
 	return fact.Put(w, s, "dir/at", part)
+}
+
+// ProfessionalPart names the partition that says which mailboxes the health
+// professional of a number has.
+func ProfessionalPart(k *keyring.IndexKey, n ident.RPPS) store.Part {
+	mac := k.MAC("directory/rpps", n.String())
+	return store.Part("x" + hex.EncodeToString(mac[:16]))
+}
+
+// Mailboxes returns the partitions of a professional's mailboxes, the oldest
+// first, in a transaction on the ProfessionalPart of the number, which s names.
+func Mailboxes(r store.Reader, s fact.Scope) ([]store.Part, error) {
+	list, _, err := fact.Get[[]store.Part](r, s, "dir/rpps")
+	return list, err
+}
+
+// Attach adds a mailbox to those of a professional, Detach takes it away. Doing
+// so again is not an error.
+func Attach(w store.Writer, s fact.Scope, part store.Part) error {
+	list, err := Mailboxes(w, s)
+	if err != nil || slices.Contains(list, part) {
+		return err
+	}
+	return fact.Put(w, s, "dir/rpps", append(list, part))
+}
+
+// Detach does as Attach says.
+func Detach(w store.Writer, s fact.Scope, part store.Part) error {
+	list, err := Mailboxes(w, s)
+	if err != nil || !slices.Contains(list, part) {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(p store.Part) bool { return p == part })
+	if len(list) == 0 {
+		return Erase(w)
+	}
+	return fact.Put(w, s, "dir/rpps", list)
 }
 
 // Describe writes what is public of a mailbox.

@@ -81,6 +81,9 @@ func (h *Hub) makeMailbox(ctx context.Context, operator string, a ident.Address,
 	if err != nil {
 		return err
 	}
+	if err := h.attach(ctx, b, part, directory.Attach); err != nil {
+		return err
+	}
 	b.Created = h.Now().UTC()
 	err = h.do(ctx, part, func(t *tx) error {
 		err := errors.Join(

@@ -75,7 +75,18 @@ func (h *Hub) erase(ctx context.Context, operator string, part store.Part, a ide
 	}
 	h.keys.forget(part)
 	h.certs.forget(part)
-	err := h.do(ctx, part, func(t *tx) error {
+	var b directory.BAL
+	err := h.view(ctx, part, func(r store.Reader) (err error) {
+		b, _, err = directory.Load(r, h.scope(part))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := h.attach(ctx, b, part, directory.Detach); err != nil {
+		return err
+	}
+	err = h.do(ctx, part, func(t *tx) error {
 		t.note(byOperator(operator, "erase", ""))
 		for _, erase := range erasers {
 			if err := erase(t.Writer); err != nil {

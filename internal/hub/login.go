@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"vaguemestre/internal/account"
 	"vaguemestre/internal/audit"
@@ -88,7 +89,7 @@ func (h *Hub) find(ctx context.Context, a ident.Address) (part store.Part, known
 // LoginProved begins a session for whoever has proved to hold the password of
 // that ID.
 func (h *Hub) LoginProved(ctx context.Context, at Attempt, passwordID string) (Actor, error) {
-	addr, part, err := h.lookup(ctx, at.Login)
+	_, part, err := h.lookup(ctx, at.Login)
 	if err != nil {
 		return Actor{}, err
 	}
@@ -98,24 +99,11 @@ func (h *Hub) LoginProved(ctx context.Context, at Attempt, passwordID string) (A
 		if err != nil {
 			return err
 		}
-		bal, ok, err := directory.Load(t, t.Scope)
-		if err != nil || !ok {
-			return errors.Join(err, fault.NotFound)
+		var d policy.Decision
+		if a, d, err = h.admit(t, part, device, t.now); err != nil {
+			return err
 		}
-		a = actorOf(addr, part, bal)
-		a.Device, a.Password, a.Session = device, passwordID, vault.NewID()[:12]
-		req := policy.Request{Act: policy.Login, Actor: a.policy(), Now: t.now}
-		if bal.Kind == directory.OfPatient {
-			sp, _, err := patient.Load(t, t.Scope)
-			if err != nil {
-				return err
-			}
-			req.Space = policy.Space{Owner: string(part), State: sp.State}
-		}
-		d := policy.Decide(req)
-		if !d.Allow {
-			return refuse(d)
-		}
+		a.Password, a.Session = passwordID, vault.NewID()[:12]
 		t.note(decided(a.entry(policy.Login, at.Protocol), d))
 		return nil
 	})
@@ -127,6 +115,34 @@ func (h *Hub) LoginProved(ctx context.Context, at Attempt, passwordID string) (A
 	}
 	h.loginFailures.Reset("account " + a.Address.Canonical())
 	return a, nil
+}
+
+// admit returns the owner of a partition's mailbox as the actor of a session, if
+// policy lets them begin one by that device or program. Nobody there is
+// fault.NotFound.
+func (h *Hub) admit(r store.Reader, part store.Part, device string, now time.Time) (a Actor, d policy.Decision, err error) {
+	bal, ok, err := directory.Load(r, h.scope(part))
+	if err != nil || !ok {
+		return a, d, errors.Join(err, fault.NotFound)
+	}
+	address, err := ident.ParseAddress(bal.Address)
+	if err != nil {
+		return a, d, fmt.Errorf("hub: directory: %v: %w", err, fault.Corrupt)
+	}
+	a = actorOf(address, part, bal)
+	a.Device = device
+	req := policy.Request{Act: policy.Login, Actor: a.policy(), Now: now}
+	if bal.Kind == directory.OfPatient {
+		sp, _, err := patient.Load(r, h.scope(part))
+		if err != nil {
+			return Actor{}, d, err
+		}
+		req.Space = policy.Space{Owner: string(part), State: sp.State}
+	}
+	if d = policy.Decide(req); !d.Allow {
+		return Actor{}, d, refuse(d)
+	}
+	return a, d, nil
 }
 
 func actorOf(addr ident.Address, part store.Part, b directory.BAL) Actor {

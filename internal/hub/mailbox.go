@@ -152,12 +152,23 @@ func (h *Hub) mayUse(r store.Reader, a Actor) (policy.Decision, error) {
 	return d, nil
 }
 
+// holds reports whether what an actor logged in with is still good: else it is
+// fault.NotFound.
+func (h *Hub) holds(r store.Reader, a Actor) (err error) {
+	if a.Authorization != "" {
+		_, err = account.LoadAuthorization(r, h.scope(a.Part), a.Authorization, h.Now())
+		return err
+	}
+	_, err = account.Device(r, h.scope(a.Part), a.Password)
+	return err
+}
+
 // Check reports whether the login still holds: fault.Unauthenticated once its
-// password is revoked, or the space is closed or gone. The edge asks when the
+// password or authorization is revoked, or the space is closed or gone. The edge asks when the
 // mailbox was changed elsewhere, and now and then.
 func (m *Mailbox) Check(ctx context.Context) error {
 	err := m.view(ctx, func(r store.Reader) error {
-		if _, err := account.Device(r, m.h.scope(m.actor.Part), m.actor.Password); err != nil {
+		if err := m.h.holds(r, m.actor); err != nil {
 			return err
 		}
 		_, err := m.h.mayUse(r, m.actor)

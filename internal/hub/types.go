@@ -7,6 +7,7 @@ import (
 
 	"vaguemestre/internal/directory"
 	"vaguemestre/internal/ident"
+	"vaguemestre/internal/smart"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
 )
@@ -24,6 +25,9 @@ type Actor struct {
 	Device        string // name of the application password used
 	Password      string // its ID
 	Session       string // opaque; names this login in the trail
+
+	Authorization string       // of the program that acts, where a token was shown
+	Scopes        smart.Scopes // of that token; without one, nothing through the API
 
 	Allowance directory.Allowance // of refused recipients, where an operator has raised it
 }
