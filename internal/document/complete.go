@@ -89,8 +89,14 @@ func (f *finder) complete(d *Document) {
 	fill(&d.Title, d.Type.Label)
 	fill(&d.Created, f.in.Date)
 	fill(&d.Author.Name, f.in.Sender)
-	d.Author = Author{line(d.Author.Name), line(d.Author.ID), line(d.Author.Specialty), line(d.Author.Organisation), line(d.Author.OrganisationID)}
+	d.Author, d.Authenticator = d.Author.lines(), d.Authenticator.lines()
+	d.NotQualified = strings.EqualFold(strings.TrimSpace(f.in.INS), "N")
 	d.Text = f.readable(d)
+}
+
+// lines returns the author with every field on one line.
+func (a Author) lines() Author {
+	return Author{line(a.Name), line(a.ID), line(a.Profession), line(a.Specialty), line(a.Organisation), line(a.OrganisationID)}
 }
 
 // subjectTitle drops the mark that the MSSanté puts before a subject

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -35,7 +36,10 @@ func (d *Document) read(c *cda.Document) {
 	d.Language = c.Language
 	d.Created, d.ServiceStart, d.ServiceStop = c.Created, c.ServiceStart, c.ServiceStop
 	d.Facility, d.PracticeSetting = c.Facility, c.PracticeSetting
-	d.Author = authorOf(c)
+	d.Author = firstAuthor(c)
+	if c.Authenticator.Name != "" {
+		d.Authenticator = authorOf(c.Authenticator)
+	}
 	for _, code := range c.Confidentiality {
 		d.Confidentiality.add(code.Code)
 	}
@@ -52,8 +56,8 @@ func (d *Document) read(c *cda.Document) {
 	}
 }
 
-// authorOf takes the first author, or who answers for the document.
-func authorOf(c *cda.Document) Author {
+// firstAuthor takes the first author, or who answers for the document.
+func firstAuthor(c *cda.Document) Author {
 	a := c.Authenticator
 	if len(c.Authors) > 0 {
 		a = c.Authors[0]
@@ -61,12 +65,14 @@ func authorOf(c *cda.Document) Author {
 	if a.Organisation == (cda.Organisation{}) {
 		a.Organisation = c.Custodian
 	}
-	specialty := a.Specialty.Display
-	if specialty == "" {
-		specialty = a.Specialty.Code
+	return authorOf(a)
+}
+
+func authorOf(a cda.Author) Author {
+	return Author{
+		Name: a.Name, ID: a.ID.Extension, Profession: a.Specialty.Code, Specialty: cmp.Or(a.Specialty.Display, a.Specialty.Code),
+		Organisation: a.Organisation.Name, OrganisationID: a.Organisation.ID.Extension,
 	}
-	return Author{Name: a.Name, ID: a.ID.Extension, Specialty: specialty,
-		Organisation: a.Organisation.Name, OrganisationID: a.Organisation.ID.Extension}
 }
 
 // describe fills what d lacks from the metadata of its package. Where both
@@ -98,6 +104,12 @@ func (d *Document) describe(x *xdm.Document, sets []xdm.SubmissionSet) {
 	fill(&d.ServiceStop, x.ServiceStop)
 	fill(&d.Facility, cda.Code(x.Facility))
 	fill(&d.PracticeSetting, cda.Code(x.PracticeSetting))
+	for _, c := range x.Events {
+		d.Events = append(d.Events, cda.Code(c))
+	}
+	if len(sets) == 1 { // of several, nothing says which one a document is of
+		d.Set = Set{sets[0].UniqueID, sets[0].SourceID, sets[0].Title, cda.Code(sets[0].ContentType), sets[0].Submitted}
+	}
 	for _, c := range x.Confidentiality {
 		d.Confidentiality.add(c.Code)
 	}
@@ -112,6 +124,7 @@ func (d *Document) describe(x *xdm.Document, sets []xdm.SubmissionSet) {
 func (d *Document) describeAuthor(a xdm.Author) {
 	fill(&d.Author.Name, strings.TrimSpace(a.Person.Given+" "+a.Person.Family))
 	fill(&d.Author.ID, a.Person.ID)
+	fill(&d.Author.Profession, a.Specialty.Code)
 	fill(&d.Author.Specialty, a.Specialty.Display)
 	fill(&d.Author.Organisation, a.Organisation.Name)
 	fill(&d.Author.OrganisationID, a.Organisation.ID)

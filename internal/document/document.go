@@ -97,9 +97,13 @@ type Document struct {
 	Created                   time.Time
 	ServiceStart, ServiceStop time.Time
 	Author                    Author
+	Authenticator             Author // who answers for it, if anybody is named
 	Facility, PracticeSetting cda.Code
+	Events                    []cda.Code
+	Set                       Set
 
 	Confidentiality Confidentiality
+	NotQualified    bool // the sender says so of the INS
 	Patients        []PatientID
 	Traits          []cda.Traits // of each source that gives some
 	Replaces        []string     // unique ids or entry ids of what it replaces
@@ -131,9 +135,18 @@ func (d Document) LogValue() slog.Value { return slog.StringValue(d.String()) }
 type Author struct {
 	Name           string
 	ID             string // national identifier of the professional
-	Specialty      string
+	Profession     string // code of the profession and specialty (JDV_J01)
+	Specialty      string // its words
 	Organisation   string
 	OrganisationID string
+}
+
+// A Set is the lot in which a document was sent (lot de soumission).
+type Set struct {
+	UniqueID, SourceID string
+	Title              string
+	ContentType        cda.Code
+	Submitted          time.Time
 }
 
 // Confidentiality holds the confidentiality codes (JDV_J08) as flags. None set

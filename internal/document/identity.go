@@ -1,6 +1,7 @@
 package document
 
 import (
+	"slices"
 	"strings"
 
 	"vaguemestre/internal/cda"
@@ -21,7 +22,7 @@ type Outcome int
 const (
 	OK           Outcome = iota // file it
 	ToVerify                    // file it, and mark it: identité à vérifier
-	WrongPatient                // refuse the mail for all: 904
+	WrongPatient                // file it nowhere: 904
 )
 
 // String names the outcome as the trail does.
@@ -32,6 +33,11 @@ type Verdict struct {
 	Outcome  Outcome
 	Concerns []int    // the recipients it names; none for a document without an INS
 	Reasons  []Reason // why it is not OK, each once
+
+	// Incomplete says that the document names a patient without all the traits
+	// that make an INS (birth name, first name, birth date, sex). A mail is
+	// filed without them; what is fed to a record is not: 905.
+	Incomplete bool
 }
 
 // Unidentified reports whether nothing in the document names a recipient, as
@@ -55,47 +61,76 @@ const (
 	ReasonBirthDate       Reason = "birth-date"
 	ReasonSex             Reason = "sex"
 	ReasonBirthPlace      Reason = "birth-place"
+	ReasonMissing         Reason = "missing"
+	ReasonNotQualified    Reason = "not-qualified"
 )
 
-// A sentence in both languages of the hub.
-type sentence struct{ french, english string }
+// The codes of integration errors that concern identity (ANS, volet
+// transmission d'un document CDA par messagerie, error-codes.md).
+const (
+	CodeMissing    = 903 // no INS in the document
+	CodeMismatch   = 904 // matricule or traits do not match exactly
+	CodeIncomplete = 905 // matricule present, traits incomplete
+	CodeOther      = 906
+)
 
-var sentences = map[Reason]sentence{
-	ReasonNotARecipient:   {"904 : le matricule INS du document n'est pas celui d'un destinataire", "904: the INS of the document is not that of a recipient"},
-	ReasonKey:             {"la clé du matricule INS est fausse ou absente", "the key of the INS is wrong or missing"},
-	ReasonForm:            {"le matricule INS du document est illisible", "the INS of the document cannot be read"},
-	ReasonTestOID:         {"le matricule INS est déclaré comme un matricule de test", "the INS is declared as a test one"},
-	ReasonOID:             {"le matricule INS est déclaré sous un OID inconnu", "the INS is declared under an unknown OID"},
-	ReasonSeveralPatients: {"le document désigne plusieurs patients", "the document names several patients"},
-	ReasonBirthName:       {"le nom de naissance diffère", "the birth name differs"},
-	ReasonFirstName:       {"le prénom de naissance diffère", "the first name differs"},
-	ReasonBirthDate:       {"la date de naissance diffère", "the date of birth differs"},
-	ReasonSex:             {"le sexe diffère", "the sex differs"},
-	ReasonBirthPlace:      {"le lieu de naissance diffère", "the place of birth differs"},
+// A meaning is the code of a reason and its sentence in both languages.
+type meaning struct {
+	code            int
+	french, english string
+}
+
+var meanings = map[Reason]meaning{
+	ReasonNotARecipient:   {CodeMismatch, "le matricule INS du document n'est pas celui d'un destinataire", "the INS of the document is not that of a recipient"},
+	ReasonKey:             {CodeMismatch, "la clé du matricule INS est fausse ou absente", "the key of the INS is wrong or missing"},
+	ReasonForm:            {CodeMissing, "le matricule INS du document est illisible", "the INS of the document cannot be read"},
+	ReasonTestOID:         {CodeOther, "le matricule INS est déclaré comme un matricule de test", "the INS is declared as a test one"},
+	ReasonOID:             {CodeOther, "le matricule INS est déclaré sous un OID inconnu", "the INS is declared under an unknown OID"},
+	ReasonSeveralPatients: {CodeOther, "le document désigne plusieurs patients", "the document names several patients"},
+	ReasonBirthName:       {CodeMismatch, "le nom de naissance diffère", "the birth name differs"},
+	ReasonFirstName:       {CodeMismatch, "le prénom de naissance diffère", "the first name differs"},
+	ReasonBirthDate:       {CodeMismatch, "la date de naissance diffère", "the date of birth differs"},
+	ReasonSex:             {CodeMismatch, "le sexe diffère", "the sex differs"},
+	ReasonBirthPlace:      {CodeMismatch, "le lieu de naissance diffère", "the place of birth differs"},
+	ReasonMissing:         {CodeMissing, "le document ne porte aucun matricule INS", "the document has no INS"},
+	ReasonNotQualified:    {CodeIncomplete, "l'expéditeur déclare que l'INS n'est pas qualifiée", "the sender declares that the INS is not qualified"},
 }
 
 // French says the reason to a person.
-func (r Reason) French() string { return sentences[r].french }
+func (r Reason) French() string { return meanings[r].french }
 
 // English says the reason to a person.
-func (r Reason) English() string { return sentences[r].english }
+func (r Reason) English() string { return meanings[r].english }
+
+// Code returns the integration error that the reason is.
+func (r Reason) Code() int { return meanings[r].code }
 
 // CheckIdentity compares the patients a document names with the patients among
 // the recipients (house rule A5). The thirteen characters of an INS decide
 // whose document it is. Those of nobody among the recipients make it
 // WrongPatient, whatever else it names. The same thirteen with a wrong key,
 // under an OID of tests outside test mode, or beside traits that differ from
-// the known ones, make it ToVerify. What names nobody is OK.
+// the known ones, make it ToVerify; so do a CDA without any INS, and an INS that
+// the sender says is not qualified. Any other that names nobody is OK.
 //
 // The matricule is never compared with the birth date or the sex: official
 // test documents contradict it.
 func CheckIdentity(d Document, recipients []Person, testMode bool) Verdict {
 	c := checker{to: recipients, test: testMode}
+	named := false
 	for _, id := range d.Patients {
 		if id.National {
+			named = true
 			c.check(id)
 		}
 	}
+	if !named && d.IsCDA() {
+		c.because(ToVerify, ReasonMissing)
+	}
+	if d.NotQualified && len(c.v.Concerns) > 0 {
+		c.because(ToVerify, ReasonNotQualified)
+	}
+	c.v.Incomplete = named && !slices.ContainsFunc(d.Traits, complete)
 	if len(c.v.Concerns) == 1 {
 		for _, t := range d.Traits {
 			c.compare(t, recipients[c.v.Concerns[0]].Traits)
@@ -108,6 +143,12 @@ func CheckIdentity(d Document, recipients []Person, testMode bool) Verdict {
 		c.v.Concerns = nil
 	}
 	return c.v
+}
+
+// complete reports whether traits are those of an INS. The place of birth is
+// not asked for: it may be unknown.
+func complete(t cda.Traits) bool {
+	return t.BirthName != "" && firstNames(t) != "" && len(date(t.BirthDate)) >= 4 && (t.Sex == "M" || t.Sex == "F")
 }
 
 type checker struct {

@@ -122,15 +122,50 @@ func TestACDAIsCheckedEndToEnd(t *testing.T) {
 	}
 }
 
+func TestWhatADocumentLacksOfAnINS(t *testing.T) {
+	she := standardPatient(t)
+	hers := []PatientID{{Text: her, OID: cda.OIDNIR, National: true}}
+	short := func(change func(*cda.Traits)) []cda.Traits {
+		v := she.Traits
+		change(&v)
+		return []cda.Traits{v}
+	}
+	for _, tt := range []struct {
+		name       string
+		d          Document
+		reasons    []Reason
+		incomplete bool
+	}{
+		{"a whole INS", Document{Level: 1, Patients: hers, Traits: []cda.Traits{she.Traits}}, nil, false},
+		{"a CDA without any", Document{Level: 1}, []Reason{ReasonMissing}, false},
+		{"a PDF without any", Document{}, nil, false},
+		{"one that the sender did not qualify", Document{Level: 1, NotQualified: true, Patients: hers, Traits: []cda.Traits{she.Traits}}, []Reason{ReasonNotQualified}, false},
+		{"a PDF of which the sender says it has none", Document{NotQualified: true}, nil, false},
+		{"no traits", Document{Level: 1, Patients: hers}, nil, true},
+		{"no birth name", Document{Level: 1, Patients: hers, Traits: short(func(v *cda.Traits) { v.BirthName = "" })}, nil, true},
+		{"no first name", Document{Level: 1, Patients: hers, Traits: short(func(v *cda.Traits) { v.FirstName, v.FirstNames = "", "" })}, nil, true},
+		{"no birth date", Document{Level: 1, Patients: hers, Traits: short(func(v *cda.Traits) { v.BirthDate = "" })}, nil, true},
+		{"a sex that is not known", Document{Level: 1, Patients: hers, Traits: short(func(v *cda.Traits) { v.Sex = "U" })}, nil, true},
+		{"no birthplace, which may be unknown", Document{Level: 1, Patients: hers, Traits: short(func(v *cda.Traits) { v.BirthPlace = "" })}, nil, false},
+		{"whole in the metadata only", Document{Level: 1, Patients: hers, Traits: []cda.Traits{{BirthName: she.Traits.BirthName}, she.Traits}}, nil, false},
+	} {
+		v := CheckIdentity(tt.d, []Person{she}, false)
+		if !slices.Equal(v.Reasons, tt.reasons) || v.Incomplete != tt.incomplete || (v.Outcome == OK) != (tt.reasons == nil) {
+			t.Errorf("%s: %v %v, incomplete %t", tt.name, v.Outcome, v.Reasons, v.Incomplete)
+		}
+	}
+}
+
 func TestEveryReasonHasItsSentences(t *testing.T) {
 	all := []Reason{ReasonNotARecipient, ReasonKey, ReasonForm, ReasonTestOID, ReasonOID, ReasonSeveralPatients,
-		ReasonBirthName, ReasonFirstName, ReasonBirthDate, ReasonSex, ReasonBirthPlace}
-	if len(sentences) != len(all) {
-		t.Errorf("%d sentences for %d reasons", len(sentences), len(all))
+		ReasonBirthName, ReasonFirstName, ReasonBirthDate, ReasonSex, ReasonBirthPlace,
+		ReasonMissing, ReasonNotQualified}
+	if len(meanings) != len(all) {
+		t.Errorf("%d meanings for %d reasons", len(meanings), len(all))
 	}
 	for _, r := range all {
-		if r.French() == "" || r.English() == "" {
-			t.Errorf("%s has no words", r)
+		if r.French() == "" || r.English() == "" || r.Code() < CodeMissing || r.Code() > CodeOther {
+			t.Errorf("%s has no words or no code", r)
 		}
 	}
 	for _, o := range []Outcome{OK, ToVerify, WrongPatient} {
