@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -62,25 +63,35 @@ func Find(r store.Reader, s fact.Scope, uniqueID string) (id string, ok bool, er
 	return id, true, nil
 }
 
-// A Version is a document that another one replaced.
+// A Version is a document that a newer one replaced.
 type Version struct {
-	ID    string
-	By    string // ID of the newer one
-	Since time.Time
+	ID        string
+	By        string // ID of the newer one
+	LogicalID string // of both
+	Since     time.Time
 }
 
-// Replace says that a document has a newer version; it is Superseded then.
-// fault.Conflict: it had one already.
-func Replace(w store.Writer, s fact.Scope, id, by string, now time.Time) error {
-	_, ok, err := Newer(w, s, id)
+// Replace says that a document has a newer version, which was added already: it
+// is Superseded then, and both are one through their versions. fault.Conflict:
+// it had a newer one before.
+func Replace(w store.Writer, s fact.Scope, old Filed, by string, now time.Time) error {
+	_, ok, err := Newer(w, s, old.ID)
 	if err != nil {
 		return err
 	}
 	if ok {
 		return fmt.Errorf("vault: replace: not the newest version: %w", fault.Conflict)
 	}
-	follow(w, id)
-	return fact.Put(w, s, "doc/r/"+id, Version{id, by, now})
+	newer, ok, err := FiledAs(w, s, by)
+	if err != nil || !ok {
+		return fmt.Errorf("vault: replace: by nothing: %w", cmp.Or(err, error(fault.NotFound)))
+	}
+	newer.LogicalID = old.LogicalID
+	if err := fact.Put(w, s, "doc/i/"+by, newer); err != nil {
+		return err
+	}
+	follow(w, old.ID)
+	return fact.Put(w, s, "doc/r/"+old.ID, Version{old.ID, by, old.LogicalID, now})
 }
 
 // Newer returns the version that replaced a document, if one has.

@@ -29,6 +29,11 @@ func Change(w store.Writer, s fact.Scope, d Document, f Flags, now time.Time) (D
 	return d, await(w, s, d.ID, d.Entry, st.Flags)
 }
 
+// StateOf returns what became of a document. ok is false if nothing did.
+func StateOf(r store.Reader, s fact.Scope, id string) (st State, ok bool, err error) {
+	return fact.GetRight[State](r, s, "doc/s/"+id)
+}
+
 func (st State) apply(d *Document) {
 	d.Entry.EntryUUID = st.EntryUUID
 	d.Flags = st.Flags | d.Flags&Superseded
@@ -36,12 +41,19 @@ func (st State) apply(d *Document) {
 
 // refresh gives a document its states of now.
 func refresh(r store.Reader, s fact.Scope, d *Document) error {
-	st, ok, err := fact.GetRight[State](r, s, "doc/s/"+d.ID)
+	st, ok, err := StateOf(r, s, d.ID)
 	if err != nil {
 		return err
 	}
 	if ok {
 		st.apply(d)
+	}
+	at, ok, err := FiledAs(r, s, d.ID)
+	if err != nil {
+		return err
+	}
+	if ok {
+		d.Entry.LogicalID = at.LogicalID
 	}
 	v, ok, err := Newer(r, s, d.ID)
 	if ok {
@@ -58,10 +70,11 @@ func (d *Document) supersede(v Version) {
 type changes struct {
 	states   map[string]State
 	versions map[string]Version
+	logical  map[string]string // of those that replaced another
 }
 
 func readChanges(r store.Reader, s fact.Scope) (changes, error) {
-	c := changes{map[string]State{}, map[string]Version{}}
+	c := changes{map[string]State{}, map[string]Version{}, map[string]string{}}
 	for st, err := range fact.AllRights[State](r, s, "doc/s/") {
 		if err != nil {
 			return c, err
@@ -72,7 +85,7 @@ func readChanges(r store.Reader, s fact.Scope) (changes, error) {
 		if err != nil {
 			return c, err
 		}
-		c.versions[v.ID] = v
+		c.versions[v.ID], c.logical[v.By] = v, v.LogicalID
 	}
 	return c, nil
 }
@@ -83,5 +96,8 @@ func (c changes) apply(d *Document) {
 	}
 	if v, ok := c.versions[d.ID]; ok {
 		d.supersede(v)
+	}
+	if id, ok := c.logical[d.ID]; ok {
+		d.Entry.LogicalID = id
 	}
 }

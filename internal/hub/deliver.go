@@ -151,6 +151,9 @@ func (h *Hub) file(ctx context.Context, p *parcel, to addressee) error {
 	if err != nil {
 		return err
 	}
+	if err := h.hintWaiting(ctx, to.Part, s.documents); err != nil {
+		return err
+	}
 	if err := h.putBlobs(ctx, to.Part, s.objects); err != nil {
 		return err
 	}
@@ -222,35 +225,29 @@ func (h *Hub) write(t *tx, folder mailbox.FolderID, s *sealedMail) error {
 		return err
 	}
 	for _, d := range s.documents {
-		_, known, err := vault.Find(t, t.Scope, d.entry.UniqueID)
+		same, err := h.fileDocument(t, s.actor, d, s.rule)
 		if err != nil {
 			return err
 		}
-		if known { // the same document, brought again: the mail keeps what it carries
-			if err := releaseAll(t, d.own); err != nil {
-				return err
-			}
-			continue
+		if same != "" { // the mail keeps what it carries
+			err = releaseAll(t, d.own)
 		}
-		for _, ref := range d.shared {
-			if err := vault.Hold(t, ref); err != nil {
-				return err
-			}
-		}
-		if err := vault.Add(t, t.Scope, d.entry, d.flags, d.session, d.wraps); err != nil {
+		if err != nil {
 			return err
 		}
-		e := s.actor.entry(policy.FileDocument, d.entry.EntryUUID)
-		e.Rule = s.rule
-		t.note(e)
 	}
 	return nil
 }
 
-// hasRoom reports whether a mailbox can take n more bytes.
+// hasRoom reports whether an owner can take n more bytes, in mails and
+// documents.
 func (h *Hub) hasRoom(r store.Reader, n int64) error {
 	used, _, err := mailbox.Usage(r)
-	if err == nil && used+n > h.Limits.Quota {
+	if err != nil {
+		return err
+	}
+	documents, err := vault.Bytes(r)
+	if err == nil && used+documents+n > h.Limits.Quota {
 		err = fmt.Errorf("hub: mailbox: %w", fault.Quota)
 	}
 	return err

@@ -2,6 +2,9 @@ package hub
 
 import (
 	"context"
+	"crypto/sha1" //nolint:gosec // the hash that XDS asks for
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -10,26 +13,10 @@ import (
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/message"
+	"vaguemestre/internal/store"
 	"vaguemestre/policy"
 	"vaguemestre/vault"
 	"vaguemestre/vault/keyring"
-)
-
-// Rules of the door itself: they judge what a mail carries, not who may write
-// to whom, and so are none of policy's.
-var (
-	wrongPatient = Refusal{Rule: "document/wrong-patient", Code: 904, Kind: fault.Denied,
-		FR: "Un document de ce message porte un matricule INS qui n'est pas celui de son destinataire (erreur 904) : rien n'a été remis. Vérifiez le patient et renvoyez le message.",
-		EN: "A document of this message carries an INS that is not its recipient's (error 904): nothing was delivered. Check the patient and send the message again."}
-	unreadable = Refusal{Rule: "document/unreadable", Code: 906, Kind: fault.Denied,
-		FR: "Un document CDA ou IHE_XDM de ce message ne peut pas être lu, donc le patient qu'il concerne ne peut pas être vérifié : rien n'a été remis. Corrigez le document et renvoyez le message.",
-		EN: "A CDA or IHE_XDM document of this message cannot be read, so the patient it concerns cannot be checked: nothing was delivered. Correct the document and send the message again."}
-	hiddenDocument = Refusal{Rule: "document/hidden-from-patient-mailed", Kind: fault.Denied,
-		FR: "Un document de ce message n'est pas visible du patient : il ne peut pas lui être envoyé avant la consultation d'annonce.",
-		EN: "A document of this message is not visible to the patient: it cannot be sent to the patient before it has been announced."}
-	maskedDocument = Refusal{Rule: "document/masked-mailed", Kind: fault.Denied,
-		FR: "Un document de ce message est masqué aux professionnels : il ne peut être envoyé qu'au patient.",
-		EN: "A document of this message is masked from professionals: it can be sent to the patient only."}
 )
 
 // found is a document of a mail, and where its bytes are.
@@ -39,6 +26,8 @@ type found struct {
 	cut       int // of the mail that holds them; -1 if none does
 	rendition int // the cut that shows it to a person; -1 if none does
 	doubts    []string
+
+	sha1, sha256 string
 }
 
 // inspect looks for the documents of a mail that goes to patients, and refuses
@@ -68,10 +57,11 @@ func (h *Hub) inspect(ctx context.Context, p *parcel, to []addressee) error {
 		return fmt.Errorf("hub: deliver: %w", err)
 	}
 	if len(result.Unread) > 0 {
-		return h.refuseMail(ctx, p, &unreadable)
+		return h.refuseMail(ctx, p, mailed(unreadable))
 	}
 	for _, d := range result.Documents {
 		f := found{Document: d, content: d.Files[0].Data, cut: -1, rendition: -1}
+		f.sha1, f.sha256 = sums(f.content)
 		if i, ok := cuts[d.Files[0].Attachment]; ok && d.Files[0].Path == "" {
 			f.cut = i
 		}
@@ -85,6 +75,32 @@ func (h *Hub) inspect(ctx context.Context, p *parcel, to []addressee) error {
 			return h.refuseMail(ctx, p, refusal)
 		}
 		p.found = append(p.found, f)
+	}
+	return h.checkVersions(ctx, p, to)
+}
+
+// checkVersions refuses a mail for all where a document of it may not take its
+// place among those that a patient has already.
+func (h *Hub) checkVersions(ctx context.Context, p *parcel, to []addressee) error {
+	for _, a := range to {
+		if !a.Patient || !a.Known || a.Filed {
+			continue
+		}
+		var refusal *Refusal
+		err := h.view(ctx, a.Part, func(r store.Reader) error {
+			for _, f := range p.found {
+				if _, err := h.succeed(r, a.Part, p.Actor, newcomer{f.UniqueID, f.sha256, f.Replaces}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if errors.As(err, &refusal) {
+			return h.refuseMail(ctx, p, mailed(*refusal))
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -110,12 +126,13 @@ func (h *Hub) persons(to []addressee) (patients []document.Person, others bool) 
 }
 
 // judge holds a document against the recipients. One that names a patient must
-// be every patient's among them: it would reach each mailbox.
+// be every patient's among them: it would reach each mailbox. What is doubtful
+// is filed all the same, and marked.
 func (h *Hub) judge(d document.Document, patients []document.Person, others bool) (doubts []string, refusal *Refusal) {
 	v := document.CheckIdentity(d, patients, h.TestMode)
 	switch {
 	case v.Outcome == document.WrongPatient, !v.Unidentified() && len(v.Concerns) != len(patients):
-		return nil, &wrongPatient
+		return nil, mailed(wrongPatient)
 	case d.Confidentiality.HiddenFromPatient:
 		return nil, &hiddenDocument
 	case d.Confidentiality.Masked && others:
@@ -225,16 +242,10 @@ func (s *sealedMail) share(refs []vault.Ref) {
 
 // entry says what is known of a document.
 func (f found) entry(p *parcel) vault.Entry {
-	id := vault.NewID()
-	e := vault.Entry{
-		EntryUUID: id, LogicalID: id, UniqueID: f.UniqueID,
-		TypeCode: f.Type.Code, Class: f.Type.Class.Code, Shelf: f.Type.Shelf.Code,
-		FormatCode: f.FormatCode, MediaType: f.MediaType, Title: f.Title,
-		Created: f.Created, ServiceStart: f.ServiceStart, ServiceStop: f.ServiceStop,
-		Author: vault.Author{Name: f.Author.Name, ID: f.Author.ID, Specialty: f.Author.Specialty, Organisation: f.Author.Organisation},
-		Sender: p.Actor.Address.Canonical(), Replaces: f.Replaces, Doubts: slices.Clone(f.doubts),
-		Filed: p.receipt.Time, Size: int64(len(f.content)), MessageID: p.mail.MessageID(),
-	}
+	e := entryOf(f.Document)
+	e.Sender, e.FiledBy, e.Establishment = p.Actor.Address.Canonical(), string(p.Actor.Part), p.Actor.Establishment
+	e.Doubts, e.MessageID = slices.Clone(f.doubts), p.mail.MessageID()
+	e.Filed, e.Size, e.SHA1, e.SHA256 = p.receipt.Time, int64(len(f.content)), f.sha1, f.sha256
 	if f.cut >= 0 {
 		e.FileName = p.cuts[f.cut].Part.FileName()
 	}
@@ -243,6 +254,45 @@ func (f found) entry(p *parcel) vault.Entry {
 		e.RenditionSize = int64(len(p.cuts[f.rendition].Decoded))
 	}
 	return e
+}
+
+// entryOf says what a document says of itself.
+func entryOf(d document.Document) vault.Entry {
+	id := vault.NewID()
+	return vault.Entry{
+		EntryUUID: id, LogicalID: id, UniqueID: d.UniqueID,
+		TypeCode: d.Type.Code, Class: d.Type.Class.Code, Shelf: d.Type.Shelf.Code,
+		FormatCode: d.FormatCode, MediaType: d.MediaType, Title: d.Title, Language: d.Language,
+		Facility: vault.Code(d.Facility), PracticeSetting: vault.Code(d.PracticeSetting), EventCodes: codesOf(d.Events),
+		Confidentiality: confidentialityOf(d.Confidentiality),
+		Created:         d.Created, ServiceStart: d.ServiceStart, ServiceStop: d.ServiceStop,
+		Author: vault.Author(d.Author), Authenticator: vault.Author(d.Authenticator), Replaces: d.Replaces,
+		Set: vault.SubmissionSet{ID: d.Set.UniqueID, Source: d.Set.SourceID, Title: d.Set.Title,
+			ContentType: vault.Code(d.Set.ContentType), Time: d.Set.Submitted},
+	}
+}
+
+func codesOf(list []cda.Code) (codes []vault.Code) {
+	for _, c := range list {
+		codes = append(codes, vault.Code(c))
+	}
+	return codes
+}
+
+func confidentialityOf(c document.Confidentiality) string {
+	switch {
+	case c.VeryRestricted:
+		return "V"
+	case c.Restricted:
+		return "R"
+	}
+	return "N"
+}
+
+// sums returns the SHA-1, which XDS asks for, and the SHA-256, which can be
+// relied on, in hexadecimal.
+func sums(content []byte) (short, long string) {
+	return fmt.Sprintf("%x", sha1.Sum(content)), fmt.Sprintf("%x", sha256.Sum256(content))
 }
 
 func (f found) flags() (flags vault.Flags) {
