@@ -7,28 +7,34 @@
 // the first under a trail key that key as well, and the head, sealed under the
 // index key, tells how many there are and the hash of the last. A change, a
 // removal, an insertion or a new order breaks it. An old state put back whole is
-// found by the checkpoints, which are kept outside the store.
+// found by the checkpoints, which are kept outside the store. Where the law
+// lets a trail end, it is cut: a signed statement says at which entry and hash,
+// and the chain goes on from there.
+//
+// What is not here: who may read a trail (policy), and when one is written (the
+// door).
 //
 // Its keys begin with "aud/":
 //
 //	aud/head      how many entries, and the hash of the last, a fact
 //	aud/e/<seq>   one entry: trail key, nonce and sealed text
 //	aud/k/<id>    a trail key, sealed to the owner and to the escrow
-//	aud/signer      in the hub's partition: the key of the checkpoints, wrapped
-//	aud/checkpoint  there too: the number of the last one, a fact
+//	aud/closed    since when the space is closed or gone, a fact
+//	aud/cut       where the trail was cut, signed, a fact
+//	aud/signer        in the hub's partition: the key of the checkpoints, wrapped
+//	aud/checkpoint    there too: the number of the last one, a fact
+//	aud/g/<part>      in the partition Grown: that trail has grown, a fact
+//	aud/p/<process>   there too: when a process that tells so was last alive, a fact
 package audit
 
 import (
-	"bytes"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
-	"iter"
 	"strings"
 
 	"vaguemestre/internal/fact"
-	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault/keyring"
 )
@@ -60,7 +66,24 @@ type head struct {
 	Hash  []byte
 }
 
-func entryKey(seq uint64) string { return fmt.Sprintf("aud/e/%016x", seq) }
+const (
+	entryPrefix = "aud/e/"
+	keyPrefix   = "aud/k/"
+)
+
+func entryKey(seq uint64) string {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], seq)
+	return entryPrefix + hex.EncodeToString(b[:])
+}
+
+// number returns the sequence number that a key names.
+func number(key string) (seq uint64, ok bool) {
+	var b [8]byte
+	n, err := hex.Decode(b[:], []byte(key[min(len(key), len(entryPrefix)):]))
+	seq = binary.BigEndian.Uint64(b[:])
+	return seq, err == nil && n == len(b) && key == entryKey(seq)
+}
 
 func context(part store.Part, seq uint64) string { return string(part) + "/" + entryKey(seq) }
 
@@ -71,11 +94,11 @@ func Append(w store.Writer, s fact.Scope, k *Key, entries ...Entry) error {
 		return err
 	}
 	var fresh []byte
-	if old, err := w.Get("aud/k/" + k.id); err != nil {
+	if old, err := w.Get(keyPrefix + k.id); err != nil {
 		return err
 	} else if old == nil {
 		fresh = append([]byte{version}, k.wraps...)
-		w.Put("aud/k/"+k.id, fresh)
+		w.Put(keyPrefix+k.id, fresh)
 	}
 	for _, e := range entries {
 		text, err := e.encode()
@@ -89,18 +112,6 @@ func Append(w store.Writer, s fact.Scope, k *Key, entries ...Entry) error {
 		h.Hash, fresh = link(h.Hash, h.Count, value, fresh), nil
 	}
 	return fact.Put(w, s, "aud/head", h)
-}
-
-// link returns the hash of an entry. key is the trail key it is sealed with, for
-// the first entry that is.
-func link(previous []byte, seq uint64, value, key []byte) []byte {
-	m := sha256.New()
-	m.Write(previous)
-	m.Write(binary.BigEndian.AppendUint64(nil, seq))
-	m.Write(binary.BigEndian.AppendUint64(nil, uint64(len(value))))
-	m.Write(value)
-	m.Write(key)
-	return m.Sum(nil)
 }
 
 // A Mark is how far a trail had come at some time: what a checkpoint keeps of
@@ -117,114 +128,6 @@ type Mark struct {
 func Head(r store.Reader, s fact.Scope) (Mark, error) {
 	h, _, err := fact.Get[head](r, s, "aud/head")
 	return Mark{Count: h.Count, Hash: h.Hash}, err
-}
-
-// Verify walks the chain and reports the first break as fault.Corrupt. since
-// are marks of earlier times, in ascending order: the trail must go through
-// each of them, or it was put back to an older state. The mark of a trail
-// without entries asks nothing.
-func Verify(r store.Reader, s fact.Scope, since ...Mark) (entries uint64, err error) {
-	h, err := Head(r, s)
-	if err != nil {
-		return 0, err
-	}
-	for len(since) > 0 && since[0].Count == 0 {
-		since = since[1:]
-	}
-	var seq uint64
-	var hash []byte
-	keys := map[string]bool{}
-	for p, err := range r.Scan(store.Prefix("aud/e/")) {
-		if err != nil {
-			return seq, err
-		}
-		if seq++; p.Key != entryKey(seq) {
-			return seq, fmt.Errorf("audit: verify: entry %d is missing: %w", seq, fault.Corrupt)
-		}
-		key, err := firstKey(r, keys, p.Value)
-		if err != nil {
-			return seq, err
-		}
-		hash = link(hash, seq, p.Value, key)
-		for len(since) > 0 && since[0].Count == seq {
-			if !bytes.Equal(since[0].Hash, hash) {
-				return seq, fmt.Errorf("audit: verify: entry %d is not what the checkpoint saw: %w", seq, fault.Corrupt)
-			}
-			since = since[1:]
-		}
-	}
-	switch {
-	case seq != h.Count:
-		return seq, fmt.Errorf("audit: verify: %d entries, and the head tells of %d: %w", seq, h.Count, fault.Corrupt)
-	case !bytes.Equal(hash, h.Hash):
-		return seq, fmt.Errorf("audit: verify: an entry was changed: %w", fault.Corrupt)
-	case len(since) > 0:
-		return seq, fmt.Errorf("audit: verify: %d entries, and a checkpoint saw %d: %w", seq, since[0].Count, fault.Corrupt)
-	}
-	return seq, nil
-}
-
-// firstKey returns the trail key of an entry, if it is the first under it.
-func firstKey(r store.Reader, seen map[string]bool, value []byte) ([]byte, error) {
-	if len(value) < 1+keyLength {
-		return nil, fmt.Errorf("audit: verify: not an entry: %w", fault.Corrupt)
-	}
-	id := string(value[1 : 1+keyLength])
-	if seen[id] {
-		return nil, nil
-	}
-	seen[id] = true
-	key, err := r.Get("aud/k/" + id)
-	if err == nil && key == nil {
-		err = fmt.Errorf("audit: verify: a trail key is missing: %w", fault.Corrupt)
-	}
-	return key, err
-}
-
-// Entries opens the trail for its owner, or for the escrow: oldest first,
-// after entry number after.
-func Entries(r store.Reader, part store.Part, key keyring.Opener, after uint64) iter.Seq2[Entry, error] {
-	return func(yield func(Entry, error) bool) {
-		sessions := map[string]*keyring.Session{}
-		_, to := store.Prefix("aud/e/")
-		seq := after
-		for p, err := range r.Scan(entryKey(after+1), to) {
-			seq++
-			var e Entry
-			if err == nil {
-				e, err = open(r, part, key, sessions, seq, p.Value)
-			}
-			if !yield(e, err) || err != nil {
-				return
-			}
-		}
-	}
-}
-
-func open(r store.Reader, part store.Part, key keyring.Opener, sessions map[string]*keyring.Session, seq uint64, value []byte) (e Entry, err error) {
-	if len(value) < 1+keyLength || value[0] != version {
-		return e, fmt.Errorf("audit: entry of an unknown version: %w", fault.Corrupt)
-	}
-	id, sealed := string(value[1:1+keyLength]), value[1+keyLength:]
-	s := sessions[id]
-	if s == nil {
-		wraps, err := r.Get("aud/k/" + id)
-		if err != nil {
-			return e, err
-		}
-		if len(wraps) < 2 || wraps[0] != version {
-			return e, fmt.Errorf("audit: trail key: %w", fault.Corrupt)
-		}
-		if s, err = key.Open(wraps[1:]); err != nil {
-			return e, fmt.Errorf("audit: trail key: %w", err)
-		}
-		sessions[id] = s
-	}
-	text, err := s.OpenValue(nil, sealed, context(part, seq))
-	if err != nil {
-		return e, fmt.Errorf("audit: entry: %w", err)
-	}
-	return decode(text)
 }
 
 // Signer returns the key that signs checkpoints, wrapped under the hub key; nil

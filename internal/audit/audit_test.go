@@ -112,7 +112,7 @@ func (tr trail) head() (m Mark) {
 
 func (tr trail) verify(since ...Mark) (n uint64, err error) {
 	tr.view(func(r store.Reader) error {
-		n, err = Verify(r, tr.Scope, since...)
+		n, err = Verify(r, tr.Scope, nil, since...)
 		return nil
 	})
 	return n, err

@@ -18,16 +18,26 @@ import (
 	"vaguemestre/vault/keyring"
 )
 
-// A Checkpoint is how far trails had come at some time: signed, numbered and
-// linked to the one before it. It is kept outside the store, so that a trail
-// whose end was cut, or that was put back to an older state, shows; and so do rights.
+// A Checkpoint is how far the trails of a hub had come at some time: signed,
+// numbered and linked to the one before it. It is kept outside the store, so
+// that a trail whose end was cut, or that was put back to an older state, shows;
+// and so do rights.
 type Checkpoint struct {
+	Witness
+	Heads map[store.Part]Mark `json:",omitempty"` // of the trails that have grown since the one before
+}
+
+// A Witness is a checkpoint without the heads of the trails: a few hundred bytes
+// that stand for all of them, to be kept by somebody else.
+type Witness struct {
 	Number    uint64
 	Time      time.Time
-	Previous  []byte              // hash of the line before
-	Heads     map[store.Part]Mark // of the trails that have grown since
-	Secrets   uint64              // generation of the erasure secrets
-	Signature []byte              `json:",omitempty"` // Ed25519, of all the above
+	Previous  []byte // hash of the line before
+	Root      []byte // of the Merkle tree over the heads of all trails
+	Trails    int    // that there are
+	Grown     []byte // hash of the heads of this checkpoint
+	Secrets   uint64 // generation of the erasure secrets
+	Signature []byte `json:",omitempty"` // Ed25519, of all the above
 }
 
 const (
@@ -35,20 +45,38 @@ const (
 	maxLine         = 64 << 20
 )
 
+func (w Witness) statement() ([]byte, error) {
+	w.Signature = nil
+	return json.Marshal(w)
+}
+
+// Verify reports whether the hub with that public key signed the checkpoint.
+func (w Witness) Verify(public ed25519.PublicKey) bool {
+	text, err := w.statement()
+	return err == nil && keyring.VerifyAudit(public, checkpointLabel, text, w.Signature)
+}
+
+func hashHeads(heads map[store.Part]Mark) ([]byte, error) {
+	text, err := json.Marshal(heads) // in the order of the names
+	sum := sha256.Sum256(text)
+	return sum[:], err
+}
+
 // A Journal is the file of checkpoints, one JSON line each. It only grows.
 type Journal struct {
-	mu   sync.Mutex
-	path string
-	last [sha256.Size]byte // of the last line
-	next uint64
-	end  int64 // of the last whole line
+	mu     sync.Mutex
+	path   string
+	hash   digest // of the last line
+	last   Witness
+	end    int64 // of the last whole line
+	forest *forest
 }
 
 // OpenJournal opens the journal at path, or begins one. What is there is
 // verified first: a journal that was changed is fault.Corrupt. A last line that
 // a crash left unfinished is cut off.
 func OpenJournal(path string, public ed25519.PublicKey) (*Journal, error) {
-	j := &Journal{path: path, next: 1}
+	j := &Journal{path: path, forest: newForest()}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("audit: journal: %w", err)
@@ -79,70 +107,124 @@ func (j *Journal) walk(f io.Reader, public ed25519.PublicKey, fn func(Checkpoint
 		if err != nil {
 			return fmt.Errorf("audit: journal: %w", err)
 		}
-		var c Checkpoint
-		if err := json.Unmarshal(line, &c); err != nil || c.Number != j.next || !bytes.Equal(c.Previous, j.last[:]) {
-			return fmt.Errorf("audit: journal: line %d does not follow: %w", j.next, fault.Corrupt)
-		}
-		signature := c.Signature
-		c.Signature = nil
-		text, err := json.Marshal(c)
-		if err != nil || !keyring.VerifyAudit(public, checkpointLabel, text, signature) {
-			return fmt.Errorf("audit: journal: line %d is not signed by this hub: %w", j.next, fault.Corrupt)
+		c, err := j.follow(line, public)
+		if err != nil {
+			return err
 		}
 		fn(c)
-		j.last = sha256.Sum256(line)
-		j.next++
-		j.end += int64(len(line))
 	}
 }
 
-// Append writes a checkpoint, durably, and returns its number.
+// follow takes a line that must be the next one.
+func (j *Journal) follow(line []byte, public ed25519.PublicKey) (c Checkpoint, err error) {
+	if err := json.Unmarshal(line, &c); err != nil || c.Number != j.last.Number+1 || !bytes.Equal(c.Previous, j.hash[:]) {
+		return c, fmt.Errorf("audit: journal: line %d does not follow: %w", j.last.Number+1, fault.Corrupt)
+	}
+	if grown, err := hashHeads(c.Heads); err != nil || !bytes.Equal(grown, c.Grown) || !c.Verify(public) {
+		return c, fmt.Errorf("audit: journal: line %d is not signed by this hub: %w", c.Number, fault.Corrupt)
+	}
+	for part, m := range c.Heads {
+		j.forest.set(part, m)
+	}
+	if root := j.forest.root(); !bytes.Equal(root[:], c.Root) || c.Trails != j.forest.trails {
+		return c, fmt.Errorf("audit: journal: line %d is not about all trails: %w", c.Number, fault.Corrupt)
+	}
+	j.hash, j.last, j.end = sha256.Sum256(line), c.Witness, j.end+int64(len(line))
+	return c, nil
+}
+
+// Last returns the last checkpoint; its number is 0 if there is none.
+func (j *Journal) Last() Witness {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.last
+}
+
+// Knows reports whether the last checkpoint that saw a trail saw it at that mark.
+func (j *Journal) Knows(part store.Part, m Mark) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.forest.has(part, m)
+}
+
+// Proof returns the last checkpoint and the proof that a trail's head is in it.
+func (j *Journal) Proof(part store.Part) (Witness, Proof) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.last, j.forest.proof(part)
+}
+
+// Append writes a checkpoint, durably, and returns its number. heads are those
+// of the trails that have grown. After an error the journal must be opened anew.
 func (j *Journal) Append(k *keyring.AuditKey, now time.Time, heads map[store.Part]Mark, secrets uint64) (uint64, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	c := Checkpoint{Number: j.next, Time: now, Previous: j.last[:], Heads: heads, Secrets: secrets}
-	text, err := json.Marshal(c)
+	for part, m := range heads {
+		j.forest.set(part, m)
+	}
+	root := j.forest.root()
+	grown, err := hashHeads(heads)
 	if err != nil {
 		return 0, fmt.Errorf("audit: journal: %w", err)
 	}
-	c.Signature = k.Sign(checkpointLabel, text)
-	line, err := json.Marshal(c)
+	w := Witness{
+		Number: j.last.Number + 1, Time: now, Previous: bytes.Clone(j.hash[:]),
+		Root: root[:], Trails: j.forest.trails, Grown: grown, Secrets: secrets,
+	}
+	text, err := w.statement()
+	if err != nil {
+		return 0, fmt.Errorf("audit: journal: %w", err)
+	}
+	w.Signature = k.Sign(checkpointLabel, text)
+	line, err := json.Marshal(Checkpoint{w, heads})
 	if err != nil {
 		return 0, fmt.Errorf("audit: journal: %w", err)
 	}
 	line = append(line, '\n')
+	if err := j.write(line); err != nil {
+		return 0, err
+	}
+	j.hash, j.last, j.end = sha256.Sum256(line), w, j.end+int64(len(line))
+	return w.Number, nil
+}
+
+func (j *Journal) write(line []byte) error {
 	f, err := os.OpenFile(j.path, os.O_WRONLY, 0o600)
 	if err != nil {
-		return 0, fmt.Errorf("audit: journal: %w", err)
+		return fmt.Errorf("audit: journal: %w", err)
 	}
 	// At its place, and without what a failure left there: that may be longer.
 	if err = f.Truncate(j.end); err == nil {
 		_, err = f.WriteAt(line, j.end)
 	}
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return 0, fmt.Errorf("audit: journal: %w", err)
+		return fmt.Errorf("audit: journal: %w", err)
 	}
-	j.last, j.end = sha256.Sum256(line), j.end+int64(len(line))
-	j.next++
-	return c.Number, nil
+	return nil
 }
 
-// Marks verifies the journal and returns, for each trail, what every
-// checkpoint saw of it, in order; the number of the last checkpoint; and the
-// newest generation of erasure secrets that any saw.
-func Marks(path string, public ed25519.PublicKey) (marks map[store.Part][]Mark, last, secrets uint64, err error) {
+// History is what a journal tells.
+type History struct {
+	Marks   map[store.Part][]Mark // what every checkpoint saw of a trail, in order
+	Last    Witness
+	Secrets uint64 // the newest generation of erasure secrets that any saw
+}
+
+// ReadJournal verifies the journal at path and returns what it tells.
+func ReadJournal(path string, public ed25519.PublicKey) (h History, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, 0, 0, fmt.Errorf("audit: journal: %w", err)
+		return h, fmt.Errorf("audit: journal: %w", err)
 	}
 	defer f.Close()
-	marks = map[store.Part][]Mark{}
-	j := &Journal{next: 1}
+	h.Marks = map[store.Part][]Mark{}
+	j := &Journal{forest: newForest()}
 	err = j.walk(f, public, func(c Checkpoint) {
-		secrets = max(secrets, c.Secrets)
+		h.Secrets = max(h.Secrets, c.Secrets)
 		for part, m := range c.Heads {
-			marks[part] = append(marks[part], m)
+			h.Marks[part] = append(h.Marks[part], m)
 		}
 	})
-	return marks, j.next - 1, secrets, err
+	h.Last = j.last
+	return h, err
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault/keyring"
@@ -45,10 +46,10 @@ func readFile(t *testing.T, path string) string {
 
 func TestAJournalTellsWhatEachCheckpointSaw(t *testing.T) {
 	path, k := newJournal(t)
-	got, _, _, err := Marks(path, k.Public())
+	got, err := ReadJournal(path, k.Public())
 	want := map[store.Part][]Mark{"a": {mark(1), mark(3)}, "b": {mark(2), mark(4)}}
-	if err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("Marks = %v, %v, want %v", got, err, want)
+	if err != nil || !reflect.DeepEqual(got.Marks, want) {
+		t.Errorf("ReadJournal = %v, %v, want %v", got, err, want)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file's mode is %v, %v", info.Mode(), err)
@@ -74,7 +75,7 @@ func TestAJournalGoesOnWhereItStopped(t *testing.T) {
 		if _, err := j.Append(k, noon, map[store.Part]Mark{"a": mark(5)}, 9); err != nil {
 			t.Fatal(err)
 		}
-		if got, _, _, err := Marks(path, k.Public()); err != nil || len(got["a"]) != 3 {
+		if got, err := ReadJournal(path, k.Public()); err != nil || len(got.Marks["a"]) != 3 {
 			t.Errorf("after a fourth: %v, %v", got, err)
 		}
 	}
@@ -112,8 +113,8 @@ func TestAJournalThatWasChangedIsCorrupt(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, _, err := Marks(path, k.Public()); !errors.Is(err, fault.Corrupt) {
-			t.Errorf("%s: Marks = %v, want Corrupt", name, err)
+		if _, err := ReadJournal(path, k.Public()); !errors.Is(err, fault.Corrupt) {
+			t.Errorf("%s: ReadJournal = %v, want Corrupt", name, err)
 		}
 		if _, err := OpenJournal(path, k.Public()); !errors.Is(err, fault.Corrupt) {
 			t.Errorf("%s: OpenJournal = %v, want Corrupt", name, err)
@@ -125,7 +126,7 @@ func TestAJournalThatWasChangedIsCorrupt(t *testing.T) {
 	if err := os.WriteFile(path, []byte(whole), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, _, err := Marks(path, keyring.NewAuditKey().Public()); !errors.Is(err, fault.Corrupt) {
+	if _, err := ReadJournal(path, keyring.NewAuditKey().Public()); !errors.Is(err, fault.Corrupt) {
 		t.Errorf("the journal of another hub: %v, want Corrupt", err)
 	}
 }
@@ -147,9 +148,9 @@ func TestALongLineIsReadInOneGo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, _, _, err := Marks(path, k.Public())
-	if err != nil || len(got) != len(heads) {
-		t.Fatalf("%d trails, %v", len(got), err)
+	got, err := ReadJournal(path, k.Public())
+	if err != nil || len(got.Marks) != len(heads) {
+		t.Fatalf("%d trails, %v", len(got.Marks), err)
 	}
 }
 
@@ -168,10 +169,92 @@ func TestWhatAFailedAppendLeftDoesNotOutliveTheNext(t *testing.T) {
 	if _, err := j.Append(k, noon, map[store.Part]Mark{"a": mark(5)}, 9); err != nil {
 		t.Fatal(err)
 	}
-	if _, last, _, err := Marks(path, k.Public()); err != nil || last != 4 {
-		t.Errorf("Marks ends at %d, %v, want 4", last, err)
+	if h, err := ReadJournal(path, k.Public()); err != nil || h.Last.Number != 4 {
+		t.Errorf("the journal ends at %d, %v, want 4", h.Last.Number, err)
 	}
 	if _, err := OpenJournal(path, k.Public()); err != nil {
 		t.Errorf("OpenJournal = %v", err)
+	}
+}
+
+// TestAProofShowsOneHeadOfAll holds the proof of each trail against the root.
+func TestAProofShowsOneHeadOfAll(t *testing.T) {
+	path, k := filepath.Join(t.TempDir(), "journal"), keyring.NewAuditKey()
+	j, err := OpenJournal(path, k.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	heads := map[store.Part]Mark{}
+	for i := range 9000 { // so that buckets hold several
+		heads[store.Part(fmt.Sprintf("part%d", i))] = mark(uint64(i + 1))
+	}
+	if _, err := j.Append(k, noon, heads, 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Append(k, noon, map[store.Part]Mark{"part7": mark(77), "new": mark(1)}, 1); err != nil {
+		t.Fatal(err)
+	}
+	heads["part7"], heads["new"] = mark(77), mark(1)
+	for part, m := range heads {
+		w, p := j.Proof(part)
+		switch {
+		case !w.Verify(k.Public()) || w.Trails != 9001 || w.Number != 2:
+			t.Fatalf("the checkpoint is %+v", w)
+		case !p.Shows(w.Root, part, m):
+			t.Fatalf("%s is not shown", part)
+		case p.Shows(w.Root, part, Mark{Count: m.Count + 1, Hash: m.Hash}), p.Shows(w.Root, part, Mark{Count: m.Count, Hash: m.Hash, Rights: fact.RightsMark{Counter: 1}}), p.Shows(w.Root, part+"x", m), p.Shows(make([]byte, 32), part, m):
+			t.Fatalf("the proof for %s shows what is not so", part)
+		case !j.Knows(part, m) || j.Knows(part, Mark{Count: 1 << 40, Hash: m.Hash}):
+			t.Fatalf("Knows is wrong about %s", part)
+		}
+	}
+	if _, p := j.Proof("absent"); p.Shows(j.Last().Root, "absent", mark(1)) {
+		t.Error("a trail that is not there is shown")
+	}
+	again, err := OpenJournal(path, k.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(again.Last(), j.Last()) {
+		t.Errorf("opened again, the last checkpoint is %+v, want %+v", again.Last(), j.Last())
+	}
+}
+
+// TestTheRootIsTheSameInAnyOrder compares a tree that grew with one made at once.
+func TestTheRootIsTheSameInAnyOrder(t *testing.T) {
+	grown, once := newForest(), newForest()
+	for i := range 300 {
+		grown.set(store.Part(fmt.Sprint(i%100)), mark(uint64(i)))
+		grown.root()
+	}
+	for i := 99; i >= 0; i-- {
+		once.set(store.Part(fmt.Sprint(i)), mark(uint64(200+i)))
+	}
+	if grown.root() != once.root() || grown.trails != once.trails {
+		t.Error("two trees of the same heads have different roots")
+	}
+}
+
+func BenchmarkCheckpoint(b *testing.B) {
+	path, k := filepath.Join(b.TempDir(), "journal"), keyring.NewAuditKey()
+	j, err := OpenJournal(path, k.Public())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range 1_000_000 {
+		j.forest.set(store.Part(fmt.Sprintf("part%022d", i)), mark(1))
+	}
+	j.forest.root()
+	heads := map[store.Part]Mark{}
+	for i := range 1000 {
+		heads[store.Part(fmt.Sprintf("part%022d", i*997))] = mark(2)
+	}
+	for n := 0; b.Loop(); n++ {
+		for part := range heads {
+			heads[part] = mark(uint64(n))
+		}
+		if _, err := j.Append(k, noon, heads, 1); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

@@ -53,7 +53,7 @@ func actor(e Entry) (fr, en []string) {
 	case Support, Enrolment:
 		return []string{"l'opérateur (" + name + ")"}, []string{"the operator (" + name + ")"}
 	case System:
-		if e.Role == SystemActor {
+		if e.Role == SystemActor || e.Role == "" && e.Actor == SystemActor {
 			return []string{"la messagerie"}, []string{"the mail service"}
 		}
 		return []string{"une personne non identifiée (" + name + ")"}, []string{"somebody unidentified (" + name + ")"}

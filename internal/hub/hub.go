@@ -187,6 +187,9 @@ func (h *Hub) commit(ctx context.Context, part store.Part, fn func(*tx) error) e
 	if err := h.readRights(ctx); err != nil {
 		return err
 	}
+	if err := h.announce(ctx, part); err != nil {
+		return err
+	}
 	grown := false
 	err := h.Store.Update(ctx, part, func(plain store.Writer) error {
 		w := fact.OnceWriter(plain)

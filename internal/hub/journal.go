@@ -1,13 +1,17 @@
 package hub
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fact"
@@ -16,18 +20,23 @@ import (
 	"vaguemestre/vault/keyring"
 )
 
-// journal is what this process knows of the checkpoints: the file, and which
-// trails have grown since the last one.
+// journal is what this process knows of the checkpoints: which trails have
+// grown since the last one, and, in the process that signs, the file.
 type journal struct {
-	mu    sync.Mutex
-	grown map[store.Part]bool
+	mu      sync.Mutex
+	grown   map[store.Part]bool
+	process string // names this process among those that tell what has grown
+	told    bool   // that it is alive
 
 	writing sync.Mutex // guards what follows
 	file    *audit.Journal
 	signer  *keyring.AuditKey
+	walked  time.Time // when every trail was looked at
 }
 
-func newJournal() *journal { return &journal{grown: map[store.Part]bool{}} }
+func newJournal() *journal {
+	return &journal{grown: map[store.Part]bool{}, process: strings.ToLower(rand.Text())}
+}
 
 func (j *journal) grew(parts ...store.Part) {
 	j.mu.Lock()
@@ -46,41 +55,137 @@ func (j *journal) take() []store.Part {
 	return parts
 }
 
+const (
+	deadAfter = 10 * time.Minute // without a word, a process that tells what has grown is dead
+	walkEvery = 24 * time.Hour   // every trail is looked at, whatever was told
+	silence   = 15 * time.Minute // at most, between two checkpoints of a hub at rest
+)
+
+// signs reports whether this process writes the checkpoints.
+func (h *Hub) signs() bool { return h.Journal != "" && !h.Sealed() }
+
 // Checkpoint writes down, signed and outside the store, how far the trails have
-// come that grew since the last time. A sealed hub cannot sign: it writes none,
-// and remembers what grew.
+// come that grew since the last time, in this process or another. A process that
+// cannot sign, being sealed or without a journal, tells the one that can.
 func (h *Hub) Checkpoint(ctx context.Context) error {
-	if h.Journal == "" || h.Sealed() {
-		return nil
-	}
 	h.journal.writing.Lock()
 	defer h.journal.writing.Unlock()
 	parts := h.journal.take()
-	if len(parts) == 0 {
-		return nil
+	var err error
+	if h.signs() {
+		err = h.sign(ctx, parts)
+	} else {
+		err = h.tell(ctx, parts)
 	}
-	err := h.checkpoint(ctx, parts)
 	if err != nil {
 		h.journal.grew(parts...) // for the next time
 	}
 	return err
 }
 
-func (h *Hub) checkpoint(ctx context.Context, parts []store.Part) error {
-	if h.journal.file == nil {
-		signer, err := h.auditSigner(ctx)
-		if err != nil {
-			return err
-		}
-		file, err := audit.OpenJournal(h.Journal, signer.Public())
-		if err != nil {
-			return err
-		}
-		h.journal.signer, h.journal.file = signer, file
+// tell tells the process that signs which trails have grown.
+func (h *Hub) tell(ctx context.Context, parts []store.Part) error {
+	if !h.journal.told {
+		return nil
 	}
+	return h.commit(ctx, audit.Grown, func(t *tx) error {
+		for _, part := range parts {
+			if err := audit.TellGrown(t, t.Scope, part, t.now); err != nil {
+				return err
+			}
+		}
+		return audit.Alive(t, t.Scope, h.journal.process, t.now)
+	})
+}
+
+// announce says, before a first trail grows in a process that only tells, that
+// it is alive. It costs one flush in the life of the process.
+func (h *Hub) announce(ctx context.Context, part store.Part) error {
+	if part == audit.Grown || h.signs() {
+		return nil
+	}
+	h.journal.mu.Lock()
+	defer h.journal.mu.Unlock()
+	if h.journal.told {
+		return nil
+	}
+	err := h.commit(ctx, audit.Grown, func(t *tx) error {
+		return audit.Alive(t, t.Scope, h.journal.process, t.now)
+	})
+	h.journal.told = err == nil
+	return err
+}
+
+// sign writes a checkpoint. The first of a process looks at every trail, since
+// the one before may have died with something unwritten; so does one that finds
+// another process dead.
+func (h *Hub) sign(ctx context.Context, parts []store.Part) error {
+	if err := h.openJournal(ctx); err != nil {
+		return err
+	}
+	j, now := h.journal, h.Now().UTC()
+	told, err := h.told(ctx, now)
+	if err != nil {
+		return err
+	}
+	walk := now.Sub(j.walked) >= walkEvery || len(told.Dead) > 0
+	heads, err := h.grownHeads(ctx, walk, append(parts, told.Grown...))
+	if err != nil {
+		return err
+	}
+	if len(heads) > 0 || now.Sub(j.file.Last().Time) >= silence {
+		number, err := j.file.Append(j.signer, now, heads, h.Erasure.Generation())
+		if err != nil {
+			j.file = nil // what it holds is no longer what is written
+			return err
+		}
+		err = h.commit(ctx, hubPart, func(t *tx) error {
+			// A journal begun anew does not hide that there was a longer one.
+			if seen, err := audit.LastCheckpoint(t, t.Scope); err != nil || number <= seen {
+				return err
+			}
+			return audit.KeepCheckpoint(t, t.Scope, number)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if walk {
+		j.walked = now
+	}
+	return h.commit(ctx, audit.Grown, func(t *tx) error { return told.Forget(t) })
+}
+
+func (h *Hub) openJournal(ctx context.Context) error {
+	if h.journal.file != nil {
+		return nil
+	}
+	signer, err := h.auditSigner(ctx)
+	if err != nil {
+		return err
+	}
+	file, err := audit.OpenJournal(h.Journal, signer.Public())
+	if err != nil {
+		return err
+	}
+	h.journal.signer, h.journal.file, h.journal.walked = signer, file, time.Time{}
+	return nil
+}
+
+func (h *Hub) told(ctx context.Context, now time.Time) (told audit.Told, err error) {
+	err = h.view(ctx, audit.Grown, func(r store.Reader) error {
+		told, err = audit.ReadTold(r, h.scope(audit.Grown), now.Add(-deadAfter))
+		return err
+	})
+	return told, err
+}
+
+// grownHeads reads the heads of those trails, or of all, that are not as the
+// journal knows them.
+func (h *Hub) grownHeads(ctx context.Context, all bool, parts []store.Part) (map[store.Part]audit.Mark, error) {
 	heads := map[store.Part]audit.Mark{}
-	for _, part := range parts {
-		err := h.view(ctx, part, func(r store.Reader) error {
+	look := func(part store.Part) error {
+		return h.view(ctx, part, func(r store.Reader) error {
 			m, err := audit.Head(r, h.scope(part))
 			if err != nil {
 				return err
@@ -90,24 +195,26 @@ func (h *Hub) checkpoint(ctx context.Context, parts []store.Part) error {
 			if m.Rights, err = fact.MarkRights(r, h.scope(part)); errors.Is(err, fault.Corrupt) {
 				err = nil
 			}
-			heads[part] = m
+			if (m.Count > 0 || m.Rights.Counter > 0) && !h.journal.file.Knows(part, m) {
+				heads[part] = m
+			}
 			return err
 		})
-		if err != nil {
-			return err
+	}
+	if all {
+		for part, err := range h.Store.Parts(ctx) {
+			if err := cmp.Or(err, look(part)); err != nil {
+				return nil, err
+			}
+		}
+		return heads, nil
+	}
+	for _, part := range parts {
+		if err := look(part); err != nil {
+			return nil, err
 		}
 	}
-	number, err := h.journal.file.Append(h.journal.signer, h.Now().UTC(), heads, h.Erasure.Generation())
-	if err != nil {
-		return err
-	}
-	return h.commit(ctx, hubPart, func(t *tx) error {
-		// A journal begun anew does not hide that there was a longer one.
-		if seen, err := audit.LastCheckpoint(t, t.Scope); err != nil || number <= seen {
-			return err
-		}
-		return audit.KeepCheckpoint(t, t.Scope, number)
-	})
+	return heads, nil
 }
 
 // auditSigner returns the key that signs checkpoints, making it at need.
@@ -143,7 +250,7 @@ func (h *Hub) CheckSecrets(ctx context.Context) error {
 
 // marks reads the journal: what every checkpoint saw of each trail.
 func (h *Hub) marks(ctx context.Context) (map[store.Part][]audit.Mark, error) {
-	if h.Journal == "" || h.Sealed() {
+	if !h.signs() {
 		return nil, nil
 	}
 	if _, err := os.Stat(h.Journal); err != nil {
@@ -165,14 +272,14 @@ func (h *Hub) marks(ctx context.Context) (map[store.Part][]audit.Mark, error) {
 	if err != nil {
 		return nil, err
 	}
-	marks, last, secrets, err := audit.Marks(h.Journal, signer.Public())
-	if err == nil && last < seen {
-		err = fmt.Errorf("hub: the journal ends at checkpoint %d, and there were %d: %w", last, seen, fault.Corrupt)
+	told, err := audit.ReadJournal(h.Journal, signer.Public())
+	if err == nil && told.Last.Number < seen {
+		err = fmt.Errorf("hub: the journal ends at checkpoint %d, and there were %d: %w", told.Last.Number, seen, fault.Corrupt)
 	}
-	if err == nil && secrets > h.Erasure.Generation() {
+	if err == nil && told.Secrets > h.Erasure.Generation() {
 		err = fmt.Errorf("hub: %w", ErrOldSecrets)
 	}
-	return marks, err
+	return told.Marks, err
 }
 
 // lastCheckpoint returns the number of the last checkpoint that was written.

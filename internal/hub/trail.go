@@ -108,7 +108,7 @@ func (h *Hub) Trail(ctx context.Context, a Actor) iter.Seq2[audit.Entry, error] 
 // entries. A break is fault.Corrupt.
 func (h *Hub) VerifyTrail(ctx context.Context, part store.Part, since ...audit.Mark) (entries uint64, err error) {
 	err = h.view(ctx, part, func(r store.Reader) error {
-		entries, err = audit.Verify(r, h.scope(part), since...)
+		entries, err = audit.Verify(r, h.scope(part), nil, since...)
 		return err
 	})
 	return entries, err
