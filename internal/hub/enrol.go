@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"vaguemestre/internal/account"
 	"vaguemestre/internal/audit"
@@ -121,34 +120,6 @@ func (h *Hub) claim(ctx context.Context, a ident.Address) (store.Part, error) {
 			return err
 		}
 		return nil
-	})
-}
-
-// Block bars a professional from a patient's space, or lets them in again.
-func (h *Hub) Block(ctx context.Context, operator string, a, professional ident.Address, on bool) error {
-	them, err := h.professional(ctx, professional)
-	if err != nil {
-		return err
-	}
-	return h.atMailbox(ctx, a, func(t *tx) error {
-		if _, ok, err := patient.Load(t, t.Scope); err != nil || !ok {
-			return errors.Join(err, fmt.Errorf("hub: block: %w", fault.NotFound))
-		}
-		act := "unblock"
-		if on {
-			act = "block"
-		}
-		t.note(byOperator(operator, act, professional.Canonical()))
-		n, err := patient.With(t, t.Scope, them.Who)
-		if err != nil {
-			return err
-		}
-		describe(&n, them)
-		n.Blocked = time.Time{}
-		if on {
-			n.Blocked = t.now
-		}
-		return patient.SetRelation(t, t.Scope, n, t.now)
 	})
 }
 

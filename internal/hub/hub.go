@@ -50,6 +50,8 @@ type Config struct {
 	Limits        Limits
 	Delays        patient.Delays // default: patient.DefaultDelays
 
+	SAMU []string // establishments that regulate emergencies, whose physicians may ask for Centre15
+
 	BlockSparesMail bool // whom a patient has blocked may write all the same; reading stays barred
 
 	Now func() time.Time // default: time.Now
@@ -67,6 +69,11 @@ type Limits struct {
 
 	LoginFailures int // per account and per address, in a quarter of an hour
 
+	RecordsPerHour int           // of different patients that one professional opens; 0: any number
+	Glass          time.Duration // of an emergency access
+	Declared       time.Duration // of a consent that a professional declares: one consultation
+	CareTeam       time.Duration // of a membership that a professional declares
+
 	ListingCache int64 // bytes of opened listings kept in memory, of mailboxes and of vaults each
 }
 
@@ -79,6 +86,10 @@ var DefaultLimits = Limits{
 	RefusedPerDay:  100,
 	RefusedShare:   20,
 	LoginFailures:  20,
+	RecordsPerHour: 200,
+	Glass:          2 * time.Hour,
+	Declared:       24 * time.Hour,
+	CareTeam:       365 * 24 * time.Hour,
 	ListingCache:   32 << 20,
 }
 
@@ -92,9 +103,13 @@ type Hub struct {
 	books  *books
 	cache  *mailbox.Cache
 	docs   *vault.Cache
+	recent *recent
+	done   *bounded[string, struct{}] // what a session does once; see once
+	teller Teller                     // nil: nobody tells
 
 	rcptHour, rcptDay, refusedHour, refusedDay *limit.Window
 	loginFailures                              *limit.Window
+	recordsHour                                *limit.Window
 
 	journal *journal
 	rights  rights
@@ -134,14 +149,17 @@ func New(c Config) (*Hub, error) {
 
 		journal: newJournal(),
 		human:   newHuman(),
+		done:    newBounded[string, struct{}](maxDone),
 
 		rcptHour:      limit.NewWindow(time.Hour, senders),
 		rcptDay:       limit.NewWindow(24*time.Hour, senders),
 		refusedHour:   limit.NewWindow(time.Hour, senders),
 		refusedDay:    limit.NewWindow(24*time.Hour, senders),
 		loginFailures: limit.NewWindow(15*time.Minute, accounts),
+		recordsHour:   limit.NewWindow(time.Hour, accounts),
 	}
 	h.keys.gone = h.docs.Forget
+	h.recent = newRecent(h.keys.forget)
 	return h, nil
 }
 

@@ -18,6 +18,7 @@ const (
 	maxKeys  = 64
 
 	maxPlaces = 4096
+	maxDone   = 100_000
 )
 
 // A bounded map forgets any of its entries when it is full.

@@ -1,0 +1,201 @@
+package hub
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"vaguemestre/internal/audit"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/ident"
+	"vaguemestre/internal/mailbox"
+	"vaguemestre/internal/message"
+	"vaguemestre/internal/patient"
+	"vaguemestre/internal/store"
+	"vaguemestre/policy"
+)
+
+// What a reason must be: said in words.
+const (
+	minReason = 10  // letters
+	maxReason = 500 // characters
+)
+
+// notRegulating refuses Centre15 to whoever is not the regulating physician of
+// a SAMU (CSP L.1111-17): which establishment is one, the hub's configuration
+// says.
+var notRegulating = Refusal{Rule: "emergency/not-the-samu",
+	FR:   "Cet accès est réservé au médecin régulateur du SAMU. En cas d'urgence, demandez un accès par bris de glace.",
+	EN:   "This access is for the regulating physician of the SAMU only. In an emergency, ask for access by breaking the glass.",
+	Kind: fault.Denied}
+
+// BreakGlass lets a professional into a record in an emergency, until the time
+// it returns, and from then on what they read is marked. Who they are, and the
+// reason they gave, is in the patient's trail; the patient and the treating
+// physician are told. A reason that says nothing is refused, one that is too
+// long is fault.TooLarge.
+func (h *Hub) BreakGlass(ctx context.Context, a Actor, recordID string, kind policy.EmergencyKind, reason string) (until time.Time, err error) {
+	part := recordPart(recordID)
+	reason = strings.Join(strings.FieldsFunc(reason, func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) }), " ")
+	if utf8.RuneCountInString(reason) > maxReason {
+		return until, fmt.Errorf("hub: break glass: reason: %w", fault.TooLarge)
+	}
+	e := a.entry(policy.BreakGlass, "")
+	e.Emergency, e.Reason = true, reason
+	if kind == policy.Centre15 && !h.regulates(a) {
+		return until, h.note(ctx, a.Part, decided(e, policy.Decision{Rule: notRegulating.Rule}), &notRegulating)
+	}
+	ask := func(q *policy.Request) {
+		q.Act = policy.BreakGlass
+		q.Emergency.Kind, q.Emergency.Reason = kind, letters(reason) >= minReason
+	}
+	if err := h.warnPhysician(ctx, a, part, ask); err != nil {
+		return until, err
+	}
+	err = h.decideAt(ctx, a, part, e, ask, func(t *tx, _ standing) error {
+		until = t.now.Add(h.Limits.Glass)
+		g := patient.Glass{Kind: kind, Since: t.now, Until: until}
+		return errors.Join(g.Grant(t, t.Scope, a.who()), h.tell(t, patient.OfEmergency))
+	})
+	if err != nil {
+		return time.Time{}, err
+	}
+	return until, nil
+}
+
+// EndGlass ends an emergency access before its time. fault.NotFound: there is
+// none.
+func (h *Hub) EndGlass(ctx context.Context, a Actor, recordID string) error {
+	return h.do(ctx, recordPart(recordID), func(t *tx) error {
+		g, err := patient.LoadGlass(t, t.Scope, a.who())
+		if err != nil || !t.now.Before(g.Until) {
+			return errors.Join(err, fmt.Errorf("hub: end of an emergency access: %w", fault.NotFound))
+		}
+		g.Until = t.now
+		e := a.did("end-emergency", "")
+		e.Emergency = true
+		t.note(e)
+		return g.Grant(t, t.Scope, a.who())
+	})
+}
+
+func (h *Hub) regulates(a Actor) bool {
+	return a.Role == policy.Professional && a.Profession == policy.Physician && a.Establishment != "" && slices.Contains(h.SAMU, a.Establishment)
+}
+
+func letters(s string) (n int) {
+	for _, c := range s {
+		if unicode.IsLetter(c) {
+			n++
+		}
+	}
+	return n
+}
+
+// note writes an entry and gives the error of what it tells of, or that of
+// writing.
+func (h *Hub) note(ctx context.Context, part store.Part, e audit.Entry, result error) error {
+	err := h.commit(ctx, part, func(t *tx) error {
+		t.note(e)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return result
+}
+
+// warnPhysician writes to the treating physician that somebody asks for an
+// emergency access, if it will be granted. It does so before, so that none is
+// ever granted of which the physician was not told; a mailbox that takes nothing
+// does not keep help from a patient.
+func (h *Hub) warnPhysician(ctx context.Context, a Actor, part store.Part, ask func(*policy.Request)) error {
+	var f standing
+	var physician patient.Relation
+	err := h.view(ctx, part, func(r store.Reader) (err error) {
+		if f, err = h.standing(r, part, a); err != nil {
+			return err
+		}
+		list, err := patient.Relations(r, h.scope(part))
+		for _, n := range list {
+			if n.Role == patient.TreatingPhysician && n.Blocked.IsZero() {
+				physician = n
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	ask(&f.request)
+	if !policy.Decide(f.request).Allow || physician.Role == "" || physician.Who == a.who() {
+		return nil
+	}
+	address, err := ident.ParseAddress(physician.Who.Address)
+	if err == nil {
+		err = h.leaveNotice(ctx, address, "Accès en urgence au dossier d'un de vos patients / Emergency access to the record of one of your patients",
+			noticeOf(f.space, a, f.request))
+	}
+	if err != nil {
+		h.Log.Error("treating physician is not told of an emergency access", "err", err)
+	}
+	return ctx.Err()
+}
+
+// noticeOf tells a treating physician whose record was asked for, by whom and
+// when. It says nothing of health: the reason is in the patient's trail.
+func noticeOf(sp patient.Space, a Actor, q policy.Request) string {
+	fr, en := "bris de glace", "breaking the glass"
+	if q.Emergency.Kind == policy.Centre15 {
+		fr, en = "centre de régulation (SAMU)", "the regulation centre (SAMU)"
+	}
+	who := a.Name
+	if a.Organisation != "" {
+		who += ", " + a.Organisation
+	}
+	whose := sp.Traits.FirstNames + " " + sp.Traits.BirthName
+	return fmt.Sprintf("Vous êtes le médecin traitant de %s (INS %s).\nLe %s, %s (%s) a demandé un accès en urgence à son dossier : %s.\nVotre patient en est averti aussi.\n\n"+
+		"You are the treating physician of this patient. On %s, %s asked for emergency access to the record, by %s. Your patient is told as well.\n",
+		whose, sp.Matricule, q.Now.Format("02/01/2006 à 15:04 MST"), who, a.Profession.Label(), fr,
+		q.Now.Format("2006-01-02 15:04 MST"), who, en)
+}
+
+// leaveNotice files a mail of the hub's own in a mailbox of this hub.
+func (h *Hub) leaveNotice(ctx context.Context, to ident.Address, subject, text string) error {
+	part, known, err := h.find(ctx, to)
+	if err != nil || !known {
+		return errors.Join(err, fmt.Errorf("hub: notice: %w", fault.NotFound))
+	}
+	now := h.Now().UTC()
+	raw, err := message.Compose(message.Draft{
+		From: []message.Address{{Name: "Vaguemestre", Mailbox: "postmaster", Host: h.Domain}},
+		To:   []message.Address{{Mailbox: to.Local(), Host: to.Domain()}}, Date: now,
+		MessageID: strings.ToLower(rand.Text()) + "@" + h.Domain, Subject: subject, Text: text,
+	}, rand.Reader)
+	if err != nil {
+		return fmt.Errorf("hub: notice: %w", err)
+	}
+	cert, err := h.certOf(ctx, part)
+	if err != nil {
+		return err
+	}
+	s, err := h.sealOwn(Actor{Part: part}, cert, raw, now)
+	if err != nil {
+		return err
+	}
+	if err := h.putBlobs(ctx, part, s.objects); err != nil {
+		return err
+	}
+	return h.do(ctx, part, func(t *tx) error {
+		s.keep(t)
+		t.note(audit.Entry{Actor: audit.SystemActor, Act: "notify"})
+		_, _, err := mailbox.File(t, mailbox.Inbox, s.filing)
+		return err
+	})
+}
