@@ -230,7 +230,7 @@ func (h *Hub) firstAccess(t *tx, a Actor) error {
 	if err := patient.SetRelation(t, t.Scope, n, t.now); err != nil {
 		return err
 	}
-	return h.tell(t, patient.OfFirstAccess)
+	return h.tellPatient(t, patient.OfFirstAccess)
 }
 
 func viewDocument(v PatientView, d vault.Document, access policy.Decision) DocumentView {

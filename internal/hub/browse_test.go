@@ -28,7 +28,7 @@ const (
 	petit      = "jeanne.petit@samu.test"     // physician who regulates
 	evils      = "eric.thomas@garde.test"     // the other mailbox of Dr Thomas
 	samu       = "750000015"                  // her establishment
-	lab        = "resultats@laboratoire.test" // a program
+	biolab     = "resultats@laboratoire.test" // a program
 	thomasRPPS = "10101010101"
 )
 
@@ -48,12 +48,12 @@ func newWard(t testing.TB) *ward {
 		{Kind: directory.Personal, Address: besson, Name: "Luc BESSON", Profession: policy.Optician, RPPS: "50505050505"},
 		{Kind: directory.Personal, Address: petit, Name: "Dr Jeanne PETIT", Profession: policy.Physician, RPPS: "60606060606", Establishment: samu, Organisation: "SAMU"},
 		{Kind: directory.Personal, Address: evils, Name: "Dr Éric THOMAS", Profession: policy.Physician, RPPS: thomasRPPS},
-		{Kind: directory.Application, Address: lab, Name: "Laboratoire", Establishment: "750000009"},
+		{Kind: directory.Application, Address: biolab, Name: "Laboratoire", Establishment: "750000009"},
 	} {
 		w.must(w.AddBAL(t.Context(), "operator", b))
 	}
 	w.describe(thomas, func(b *directory.BAL) { b.RPPS = thomasRPPS })
-	for _, a := range []string{martin, leroy, besson, petit, evils, lab} {
+	for _, a := range []string{martin, leroy, besson, petit, evils, biolab} {
 		var err error
 		w.password[a], err = w.AddPassword(t.Context(), "operator", addr(a), "poste")
 		w.must(err)

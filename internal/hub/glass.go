@@ -61,7 +61,7 @@ func (h *Hub) BreakGlass(ctx context.Context, a Actor, recordID string, kind pol
 	err = h.decideAt(ctx, a, part, e, ask, func(t *tx, _ standing) error {
 		until = t.now.Add(h.Limits.Glass)
 		g := patient.Glass{Kind: kind, Since: t.now, Until: until}
-		return errors.Join(g.Grant(t, t.Scope, a.who()), h.tell(t, patient.OfEmergency))
+		return errors.Join(g.Grant(t, t.Scope, a.who()), h.tellPatient(t, patient.OfEmergency))
 	})
 	if err != nil {
 		return time.Time{}, err

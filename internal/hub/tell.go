@@ -6,9 +6,9 @@ import "vaguemestre/internal/patient"
 // transaction that made it happen. It says nothing of health, and names nobody.
 type Teller func(t *tx, topic patient.Topic) error
 
-// tell lets the patient know of something outside of their space, if they want
+// tellPatient lets the patient know of something outside of their space, if they want
 // to know of such things.
-func (h *Hub) tell(t *tx, topic patient.Topic) error {
+func (h *Hub) tellPatient(t *tx, topic patient.Topic) error {
 	c, err := patient.LoadChoices(t, t.Scope)
 	if err != nil || !c.Wants(topic) || h.teller == nil {
 		return err
