@@ -21,9 +21,12 @@ import (
 // for. What is there already stays as it is, so that a file may be imported
 // again, whole, after its bad lines are corrected.
 type table struct {
-	columns  []column
+	columns  columns
 	requests func(line map[string]string) ([]request, error)
 }
+
+// columns are those of a CSV file.
+type columns []column
 
 type column struct {
 	name   string
@@ -40,7 +43,7 @@ type request struct {
 }
 
 var patientTable = table{
-	columns: []column{
+	columns: columns{
 		{"matricule", true, "INS matricule, fifteen characters"},
 		{"birth_name", true, "birth name"},
 		{"first_names", true, "first names, separated by spaces"},
@@ -75,7 +78,7 @@ var patientTable = table{
 }
 
 var professionalTable = table{
-	columns: []column{
+	columns: columns{
 		{"address", true, "of the mailbox"},
 		{"name", true, "as it is displayed"},
 		{"kind", false, "PER (as when empty), ORG, CAB or APP"},
@@ -113,18 +116,10 @@ func yesNo(s string) (bool, error) {
 }
 
 func importCommand(a *asker, t table) *cobra.Command {
-	var doc strings.Builder
-	doc.WriteString("Imports a CSV file in UTF-8, separated by commas or semicolons. Its first line names the columns, in any order:\n\n")
-	for _, c := range t.columns {
-		needed := ""
-		if c.needed {
-			needed = " (needed)"
-		}
-		fmt.Fprintf(&doc, "  %-14s %s%s\n", c.name, c.doc, needed)
-	}
-	doc.WriteString("\nA bad line is told with its number and reason, and the others are imported. What is there already stays as it\nis: import the file again when it is corrected.")
 	return &cobra.Command{
-		Use: "import FILE.csv", Short: "make many, from a CSV file", Long: doc.String(), Args: args(1),
+		Long: "Imports a CSV file. A bad line is told with its number and reason, and the others are imported. What is there\n" +
+			"already stays as it is: import the file again when it is corrected.\n\n" + t.columns.help(),
+		Use: "import FILE.csv", Short: "make many, from a CSV file", Args: args(1),
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			f, err := os.Open(argv[0])
 			if err != nil {
@@ -134,6 +129,20 @@ func importCommand(a *asker, t table) *cobra.Command {
 			return a.importCSV(cmd, t, argv[0], f)
 		},
 	}
+}
+
+// help says which columns there are.
+func (cs columns) help() string {
+	var doc strings.Builder
+	doc.WriteString("The file is in UTF-8, separated by commas or semicolons. Its first line names the columns, in any order:\n\n")
+	for _, c := range cs {
+		needed := ""
+		if c.needed {
+			needed = " (needed)"
+		}
+		fmt.Fprintf(&doc, "  %-14s %s%s\n", c.name, c.doc, needed)
+	}
+	return doc.String()
 }
 
 // An imported is what became of a file.
@@ -155,7 +164,11 @@ func (a *asker) importCSV(cmd *cobra.Command, t table, name string, f io.Reader)
 	}
 	defer c.Close()
 	result := imported{Bad: []badLine{}}
-	err = t.read(f, func(line int, reqs []request, err error) error {
+	err = t.columns.read(f, func(line int, values map[string]string, err error) error {
+		var reqs []request
+		if err == nil {
+			reqs, err = t.requests(values)
+		}
 		if err == nil {
 			var made bool
 			if made, err = importLine(cmd, c, reqs); err == nil && made {
@@ -224,9 +237,9 @@ func inState(cmd *cobra.Command, c *adminapi.Client, r request) error {
 	return nil
 }
 
-// read hands each line's requests to fn, with its number in the file. A line
-// that cannot be read is handed over with its error.
-func (t table) read(f io.Reader, fn func(line int, reqs []request, err error) error) error {
+// read hands each line's values to fn by column, with its number in the file. A
+// line that cannot be read is handed over with its error.
+func (cs columns) read(f io.Reader, fn func(line int, values map[string]string, err error) error) error {
 	r, err := newCSV(f)
 	if err != nil {
 		return err
@@ -235,7 +248,7 @@ func (t table) read(f io.Reader, fn func(line int, reqs []request, err error) er
 	if err != nil {
 		return fmt.Errorf("has no first line that names the columns: %w", fault.Invalid)
 	}
-	if err := t.check(head); err != nil {
+	if err := cs.check(head); err != nil {
 		return err
 	}
 	for {
@@ -250,26 +263,26 @@ func (t table) read(f io.Reader, fn func(line int, reqs []request, err error) er
 		} else if err == nil {
 			line, _ = r.FieldPos(0)
 		}
-		reqs, err := t.line(head, fields, err)
-		if err := fn(line, reqs, err); err != nil {
+		values, err := cs.line(head, fields, err)
+		if err := fn(line, values, err); err != nil {
 			return err
 		}
 	}
 }
 
 // check refuses a first line with a column that is unknown, double or missing.
-func (t table) check(head []string) error {
+func (cs columns) check(head []string) error {
 	seen := map[string]bool{}
 	for i, name := range head {
 		name = strings.ToLower(strings.TrimSpace(name))
 		head[i] = name
-		known := slices.ContainsFunc(t.columns, func(c column) bool { return c.name == name })
+		known := slices.ContainsFunc(cs, func(c column) bool { return c.name == name })
 		if !known || seen[name] {
 			return fmt.Errorf("column %d, %q: there is no such column, or it comes twice; see --help: %w", i+1, name, fault.Invalid)
 		}
 		seen[name] = true
 	}
-	for _, c := range t.columns {
+	for _, c := range cs {
 		if c.needed && !seen[c.name] {
 			return fmt.Errorf("the column %s is missing; it has: %s: %w", c.name, strings.Join(slices.Sorted(maps.Keys(seen)), ", "), fault.Invalid)
 		}
@@ -277,7 +290,7 @@ func (t table) check(head []string) error {
 	return nil
 }
 
-func (t table) line(head, fields []string, err error) ([]request, error) {
+func (cs columns) line(head, fields []string, err error) (map[string]string, error) {
 	var wrong *csv.ParseError
 	switch {
 	case errors.As(err, &wrong):
@@ -291,12 +304,12 @@ func (t table) line(head, fields []string, err error) ([]request, error) {
 	for i, name := range head {
 		line[name] = strings.TrimSpace(fields[i])
 	}
-	for _, c := range t.columns {
+	for _, c := range cs {
 		if c.needed && line[c.name] == "" {
 			return nil, fmt.Errorf("%s is empty: %w", c.name, fault.Invalid)
 		}
 	}
-	return t.requests(line)
+	return line, nil
 }
 
 // maxImport bounds a file: some hundred thousand lines.

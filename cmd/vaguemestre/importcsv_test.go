@@ -27,8 +27,12 @@ func TestALineOfAFileIsRequestsOrAReason(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			n := 0
-			err := patientTable.read(strings.NewReader(head+tt.line+"\n"), func(line int, reqs []request, err error) error {
+			err := patientTable.columns.read(strings.NewReader(head+tt.line+"\n"), func(line int, values map[string]string, err error) error {
 				n++
+				var reqs []request
+				if err == nil {
+					reqs, err = patientTable.requests(values)
+				}
 				var verbs []string
 				for _, r := range reqs {
 					verbs = append(verbs, r.verb)
@@ -56,7 +60,7 @@ func TestAFirstLineThatDoesNotFitIsRefused(t *testing.T) {
 		{"a column twice", "matricule,birth_name,first_names,matricule\n", "comes twice"},
 		{"a needed column that is missing", "matricule,birth_name\n", "first_names is missing"},
 	} {
-		err := patientTable.read(strings.NewReader(tt.text), func(int, []request, error) error {
+		err := patientTable.columns.read(strings.NewReader(tt.text), func(int, map[string]string, error) error {
 			t.Errorf("%s: a line was read", tt.name)
 			return nil
 		})
@@ -73,7 +77,11 @@ func TestWhatSpreadsheetsWriteIsRead(t *testing.T) {
 		"address,name\n\n\"a@b.test\",\"Ward\"",
 	} {
 		var got []adminapi.BAL
-		err := professionalTable.read(strings.NewReader(text), func(_ int, reqs []request, err error) error {
+		err := professionalTable.columns.read(strings.NewReader(text), func(_ int, values map[string]string, err error) error {
+			if err != nil {
+				return err
+			}
+			reqs, err := professionalTable.requests(values)
 			if err != nil {
 				return err
 			}
@@ -93,7 +101,11 @@ func FuzzImport(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, tab := range []table{patientTable, professionalTable} {
 			last := 0
-			_ = tab.read(strings.NewReader(text), func(line int, reqs []request, err error) error {
+			_ = tab.columns.read(strings.NewReader(text), func(line int, values map[string]string, err error) error {
+				var reqs []request
+				if err == nil {
+					reqs, err = tab.requests(values)
+				}
 				if (err == nil) != (len(reqs) > 0) {
 					t.Errorf("line %d has %d requests and the error %v", line, len(reqs), err)
 				}

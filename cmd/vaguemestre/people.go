@@ -30,11 +30,13 @@ func patientCommand(a *asker) *cobra.Command {
 	f.StringVar(&p.BirthPlace, "birth-place", "", "INSEE code of the place of birth")
 	f.BoolVar(&p.Minor, "minor", false, "representatives read for this person")
 	return group("patient", "patients and their spaces",
-		add, showCommand(a), importCommand(a, patientTable),
+		add, showCommand(a), importCommand(a, patientTable), registerCommand(a),
+		lifeCommand(a, "notice", "note that the person was told, by letter, that a space will open"),
 		lifeCommand(a, "activate", "open a space: it receives and shows from now on"),
 		lifeCommand(a, "oppose", "note that the person objects to a space"),
 		lifeCommand(a, "close", "close a space at the person's wish"),
 		lifeCommand(a, "reopen", "open a closed space again"),
+		lifeCommand(a, "ask-erasure", "note that the person wants what a closed space holds to be gone"),
 		blockCommand(a, "block", "bar a professional from a space"),
 		blockCommand(a, "unblock", "let a professional in again"),
 		eraseCommand(a))

@@ -44,6 +44,8 @@ type Hub interface {
 type Mailboxes interface {
 	PatientAddress(m ident.Matricule) (ident.Address, error)
 	Enrol(ctx context.Context, operator string, p hub.Person) (ident.Address, error)
+	CompareInsured(ctx context.Context, p hub.InsuredPerson) (hub.RegisterChange, error)
+	ApplyInsured(ctx context.Context, operator string, p hub.InsuredPerson) (hub.RegisterChange, error)
 	AddBAL(ctx context.Context, operator string, b directory.BAL) error
 	Describe(ctx context.Context, a ident.Address) (hub.Description, error)
 	Life(ctx context.Context, operator string, a ident.Address, e patient.Event) (patient.Space, error)

@@ -73,6 +73,14 @@ func (h *fakeHub) Enrol(_ context.Context, operator string, p hub.Person) (ident
 	return a, err
 }
 
+func (h *fakeHub) CompareInsured(_ context.Context, p hub.InsuredPerson) (hub.RegisterChange, error) {
+	return hub.RegisterChange{Matricule: p.Matricule.Canonical(), New: true}, h.note("compare %s", p.Matricule.Canonical())
+}
+
+func (h *fakeHub) ApplyInsured(_ context.Context, operator string, p hub.InsuredPerson) (hub.RegisterChange, error) {
+	return hub.RegisterChange{Matricule: p.Matricule.Canonical(), New: true}, h.note("%s applies %s", operator, p.Matricule.Canonical())
+}
+
 func (h *fakeHub) AddBAL(_ context.Context, operator string, b directory.BAL) error {
 	return h.note("%s adds %s %s", operator, b.Kind, b.Address)
 }
@@ -189,6 +197,10 @@ func TestEveryVerbReachesTheHubInTheNameOfItsOperator(t *testing.T) {
 	}{
 		{"patient/add", Patient{Matricule: ins, BirthName: "ESSAI", FirstNames: "Ada", Minor: true}, me + " enrols " + ins + " ESSAI true"},
 		{"patient/activate", Name{ins}, me + ": activate " + ins + "@patient.test"},
+		{"patient/register", Register{Lines: []Insured{{Patient: Patient{Matricule: ins, BirthName: "ESSAI", FirstNames: "Ada"}}}}, "compare " + ins},
+		{"patient/register", Register{Apply: true, Lines: []Insured{{Patient: Patient{Matricule: ins, BirthName: "ESSAI", FirstNames: "Ada"}}}}, me + " applies " + ins},
+		{"patient/notice", Name{ins}, me + ": notice " + ins + "@patient.test"},
+		{"patient/ask-erasure", Name{ins}, me + ": ask-erasure " + ins + "@patient.test"},
 		{"patient/oppose", Name{ins + "@patient.test"}, me + ": oppose " + ins + "@patient.test"},
 		{"patient/close", Name{ins}, me + ": close " + ins + "@patient.test"},
 		{"patient/reopen", Name{ins}, me + ": reopen " + ins + "@patient.test"},

@@ -15,27 +15,30 @@ import (
 
 // verbs are all there are. None shows content.
 var verbs = map[string]verb{
-	"patient/add":      answer(addPatient),
-	"patient/activate": answer(life(patient.Activate)),
-	"patient/oppose":   answer(life(patient.Oppose)),
-	"patient/close":    answer(life(patient.Close)),
-	"patient/reopen":   answer(life(patient.Reopen)),
-	"patient/block":    answer(block(true)),
-	"patient/unblock":  answer(block(false)),
-	"patient/erase":    answer(erase),
-	"patient/export":   export,
-	"mailbox/add":      answer(addMailbox),
-	"mailbox/show":     answer(show),
-	"mailbox/limits":   answer(setAllowance),
-	"password/add":     answer(addPassword),
-	"password/list":    answer(listPasswords),
-	"password/revoke":  answer(revokePassword),
-	"hub/why":          answer(why),
-	"hub/status":       answer(status),
-	"hub/audit":        answer(verifyTrails),
-	"hub/verify":       answer(verify),
-	"hub/backup":       answer(backup),
-	"hub/sweep":        answer(sweep),
+	"patient/add":         answer(addPatient),
+	"patient/register":    answer(register),
+	"patient/notice":      answer(life(patient.Notice)),
+	"patient/activate":    answer(life(patient.Activate)),
+	"patient/oppose":      answer(life(patient.Oppose)),
+	"patient/close":       answer(life(patient.Close)),
+	"patient/reopen":      answer(life(patient.Reopen)),
+	"patient/ask-erasure": answer(life(patient.AskErasure)),
+	"patient/block":       answer(block(true)),
+	"patient/unblock":     answer(block(false)),
+	"patient/erase":       answer(erase),
+	"patient/export":      export,
+	"mailbox/add":         answer(addMailbox),
+	"mailbox/show":        answer(show),
+	"mailbox/limits":      answer(setAllowance),
+	"password/add":        answer(addPassword),
+	"password/list":       answer(listPasswords),
+	"password/revoke":     answer(revokePassword),
+	"hub/why":             answer(why),
+	"hub/status":          answer(status),
+	"hub/audit":           answer(verifyTrails),
+	"hub/verify":          answer(verify),
+	"hub/backup":          answer(backup),
+	"hub/sweep":           answer(sweep),
 }
 
 // address reads an address, or the matricule of a patient in place of one.
@@ -51,21 +54,30 @@ func (c call) address(s string) (ident.Address, error) {
 }
 
 func addPatient(ctx context.Context, c call, in Patient) (Name, error) {
-	m, err := ident.ParseMatricule(in.Matricule)
+	p, err := in.person()
 	if err != nil {
 		return Name{}, err
 	}
-	if strings.TrimSpace(in.BirthName) == "" || strings.TrimSpace(in.FirstNames) == "" {
-		return Name{}, fmt.Errorf("adminapi: a patient has a birth name and first names: %w", fault.Invalid)
+	a, err := c.hub.Enrol(ctx, c.operator, p)
+	return Name{a.Canonical()}, err
+}
+
+// person reads whom a request is about.
+func (in Patient) person() (hub.Person, error) {
+	m, err := ident.ParseMatricule(in.Matricule)
+	if err != nil {
+		return hub.Person{}, err
 	}
-	a, err := c.hub.Enrol(ctx, c.operator, hub.Person{
+	if strings.TrimSpace(in.BirthName) == "" || strings.TrimSpace(in.FirstNames) == "" {
+		return hub.Person{}, fmt.Errorf("adminapi: a patient has a birth name and first names: %w", fault.Invalid)
+	}
+	return hub.Person{
 		Matricule: m, Minor: in.Minor,
 		Traits: patient.Traits{
 			BirthName: in.BirthName, FirstNames: in.FirstNames, BirthDate: in.BirthDate,
 			Sex: in.Sex, BirthPlace: in.BirthPlace,
 		},
-	})
-	return Name{a.Canonical()}, err
+	}, nil
 }
 
 func addMailbox(ctx context.Context, c call, in BAL) (Name, error) {

@@ -23,11 +23,12 @@ const (
 	ActDeleteFolder = "delete-folder"
 	ActReadTrail    = "read-trail"
 	ActExportTrail  = "export-trail"
+	ActRegister     = "register"
 )
 
 // enrolling are the acts of an operator that belong to the enrolment of a
 // patient.
-var enrolling = map[string]bool{"enrol": true, "notice": true, "activate": true, "oppose": true}
+var enrolling = map[string]bool{"enrol": true, "notice": true, "activate": true, "oppose": true, ActRegister: true}
 
 // Acts lists the names of all acts there are, sorted.
 func Acts() []string { return slices.Sorted(maps.Keys(actions)) }
@@ -103,4 +104,7 @@ var actions = map[string]action{
 	"add-client":        {General, "a enregistré un logiciel", "registered a program", "enregistrer un logiciel", "register a program"},
 	"remove-client":     {General, "a retiré un logiciel", "removed a program", "retirer un logiciel", "remove a program"},
 	"allowance":         {General, "a changé une limite d'envoi", "changed a limit on sending", "changer une limite d'envoi", "change a limit on sending"},
+
+	ActRegister:   {General, "a pris en compte ce que dit le registre des assurés", "took over what the register of the insured says", "prendre en compte ce que dit le registre des assurés", "take over what the register of the insured says"},
+	"send-notice": {General, "a envoyé un avis au titulaire", "sent the holder a notice", "envoyer un avis au titulaire", "send the holder a notice"},
 }

@@ -253,7 +253,7 @@ func route(c patient.Contact, by Channel) (Channel, string) {
 // writes into the trail that it left.
 func (h *Hub) NoticeSent(ctx context.Context, id string) error {
 	return h.atNotice(ctx, id, func(t *tx, n outbox.Notice) error {
-		t.note(audit.Entry{Actor: "hub", Act: "notice", Object: n.Kind})
+		t.note(audit.Entry{Actor: "hub", Act: "send-notice", Object: n.Kind})
 		outbox.DropNotice(t, n.ID)
 		return nil
 	})
@@ -277,7 +277,7 @@ func (h *Hub) NoticeFailed(ctx context.Context, id string, cause error) error {
 func (h *Hub) dropNotice(ctx context.Context, id, why string) error {
 	h.Log.Info("notice dropped", "cause", why)
 	return h.atNotice(ctx, id, func(t *tx, n outbox.Notice) error {
-		t.note(audit.Entry{Actor: "hub", Act: "notice", Object: n.Kind + ", " + why, Refused: true})
+		t.note(audit.Entry{Actor: "hub", Act: "send-notice", Object: n.Kind + ", " + why, Refused: true})
 		outbox.DropNotice(t, n.ID)
 		return nil
 	})
