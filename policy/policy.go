@@ -22,12 +22,21 @@
 //   - Everyone has their own mailbox; a shared one opens to its members and to
 //     its own named devices (mailbox/*).
 //   - The patient reads their record, but for what waits for its announcement
-//     (document/hidden-from-patient). The author reads what they filed. Another
+//     (document/hidden-from-patient); its author hides it at filing and
+//     announces it (announcement/*). The author reads what they filed. Another
 //     professional reads if the document is neither restricted nor masked, if
 //     the habilitation matrix gives this type to their profession, and if there
 //     is consent, a care team, a grant of the patient, or an emergency with an
 //     end that the patient has not opposed (document/*, habilitation/*,
-//     access/*, emergency/*).
+//     access/*, emergency/*). A professional declares the first two by name, the
+//     second not against an objection (care/*).
+//   - The space, who sees it, its trail and its copy belong to its holder
+//     (life/*, choices/*, trail/*, delegation/*, export/*). Whom the patient made
+//     administrator of the record masks and blocks for them, nothing else.
+//   - A legal representative stands for the holder until majority; a carer does
+//     what was entrusted, until its end (carer/*, delegation/ended). Neither
+//     learns of what keeps a minor's secret (secret/*).
+//   - Flags that contradict each other are refused (flags/*).
 //
 // Rule names are API: they are in the trail, in `vaguemestre why`, in the
 // metrics and in the docs. Renaming one is a breaking change.
