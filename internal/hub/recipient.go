@@ -77,13 +77,23 @@ func (h *Hub) locate(ctx context.Context, a ident.Address) (addressee, error) {
 
 // load reads what is known of an addressee, in a transaction on its partition.
 func (h *Hub) load(r store.Reader, to *addressee) (err error) {
+	var whose string
 	if to.Patient {
 		to.Space, to.Known, err = patient.Load(r, h.scope(to.Part))
+		whose = to.Space.Matricule + "@" + h.PatientDomain
 	} else {
 		to.BAL, to.Known, err = directory.Load(r, h.scope(to.Part))
+		whose = to.BAL.Address
+	}
+	if err == nil && to.Known && whose != to.Address.Canonical() {
+		err = errLeadsAstray
 	}
 	return err
 }
+
+// errLeadsAstray says that an address leads to the partition of another. The
+// index is no right; what it leads to is.
+var errLeadsAstray = fmt.Errorf("hub: an address leads to the mailbox of another: %w", fault.Corrupt)
 
 // mailbox gives an addressee as policy sees it.
 func (to addressee) mailbox() policy.Mailbox {

@@ -8,8 +8,10 @@ import (
 	"sync/atomic"
 
 	"vaguemestre/internal/audit"
+	"vaguemestre/internal/directory"
 	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/ident"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault/keyring"
 )
@@ -141,4 +143,27 @@ func (h *Hub) hasErased(part store.Part) bool {
 	}
 	_, err := h.Erasure.Find(part)
 	return errors.Is(err, fault.NotFound)
+}
+
+// verifyIndex checks that the address of an index partition leads to the mailbox
+// of that address, or to nothing.
+func (h *Hub) verifyIndex(ctx context.Context, index store.Part) error {
+	var to store.Part
+	err := h.view(ctx, index, func(r store.Reader) (err error) {
+		to, _, err = directory.Find(r, h.scope(index))
+		return err
+	})
+	if err != nil || to == "" {
+		return err
+	}
+	return h.view(ctx, to, func(r store.Reader) error {
+		b, ok, err := directory.Load(r, h.scope(to))
+		if err != nil || !ok {
+			return nil // which the verification of that partition tells
+		}
+		if a, err := ident.ParseAddress(b.Address); err != nil || directory.IndexPart(h.Index, a) != index {
+			return errLeadsAstray
+		}
+		return nil
+	})
 }

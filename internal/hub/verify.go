@@ -63,7 +63,7 @@ func (h *Hub) VerifyTrails(ctx context.Context) (Report, error) {
 		seen[part] = true
 		n, err := h.VerifyTrail(ctx, part, marks[part]...)
 		rep.Entries += int(n)
-		for _, err := range []error{err, h.verifyRights(ctx, part, marks[part])} {
+		for _, err := range []error{err, h.verifyRights(ctx, part, marks[part]), h.verifyIndex(ctx, part)} {
 			switch fault.Of(err) {
 			case "":
 			case fault.Corrupt:
