@@ -3,8 +3,6 @@ package audit
 import (
 	"maps"
 	"slices"
-
-	"vaguemestre/policy"
 )
 
 // An action is the words of one act, for after the name of the actor: what was
@@ -36,27 +34,25 @@ func Acts() []string { return slices.Sorted(maps.Keys(actions)) }
 // actions is the closed list of acts. A new act is added here, with its words:
 // the tests of this package and of the door hold it complete.
 var actions = map[string]action{
-	policy.Login.String():                   {General, "a ouvert une session", "logged in", "ouvrir une session", "log in"},
-	policy.SendMail.String():                {General, "a envoyé un message", "sent a message", "envoyer un message", "send a message"},
-	policy.EndThread.String():               {General, "a mis fin à l'échange", "ended the exchange", "mettre fin à l'échange", "end the exchange"},
-	policy.NameReplyTo.String():             {General, "a demandé les réponses à une autre adresse", "asked for answers at another address", "recevoir les réponses à une autre adresse", "have answers go to another address"},
-	policy.UseMailbox.String():              {General, "a consulté des messages", "looked at messages", "consulter des messages", "look at messages"},
-	policy.ListDocuments.String():           {MedicalDocument, "a consulté la liste des documents", "looked at the list of documents", "consulter la liste des documents", "look at the list of documents"},
-	policy.ReadDocument.String():            {MedicalDocument, "a lu un document", "read a document", "lire un document", "read a document"},
-	policy.FileDocument.String():            {MedicalDocument, "a déposé un document", "filed a document", "déposer un document", "file a document"},
-	policy.AmendDocument.String():           {MedicalDocument, "a remplacé ou retiré un document", "replaced or withdrew a document", "remplacer ou retirer un document", "replace or withdraw a document"},
-	policy.MaskDocument.String():            {MedicalDocument, "a changé qui peut voir un document", "changed who may see a document", "changer qui peut voir un document", "change who may see a document"},
-	policy.BreakGlass.String():              {MedicalDocument, "a demandé un accès en urgence, qui lui a été donné", "asked for an emergency access, which was given", "accéder en urgence", "have an emergency access"},
-	policy.DeclareCare.String():             {MedicalDocument, "a déclaré prendre en charge le patient", "declared to care for the patient", "déclarer prendre en charge le patient", "declare to care for the patient"},
-	policy.HideDocument.String():            {MedicalDocument, "a changé l'annonce d'un document au patient", "changed whether a document waits to be announced", "changer l'annonce d'un document au patient", "change whether a document waits to be announced"},
-	policy.HideFromRepresentatives.String(): {MedicalDocument, "a changé la visibilité d'un document pour les représentants légaux", "changed whether legal representatives see a document", "changer la visibilité d'un document pour les représentants légaux", "change whether legal representatives see a document"},
-	policy.ArchiveDocument.String():         {MedicalDocument, "a archivé un document", "archived a document", "archiver un document", "archive a document"},
-	policy.RestoreDocument.String():         {MedicalDocument, "a rétabli un document", "restored a document", "rétablir un document", "restore a document"},
-	policy.ManageAccess.String():            {General, "a changé les autorisations d'accès", "changed the authorisations of access", "changer les autorisations d'accès", "change the authorisations of access"},
-	policy.LiveSpace.String():               {General, "a changé l'état de cet espace", "changed the state of this space", "changer l'état de cet espace", "change the state of this space"},
-	policy.Delegate.String():                {General, "a changé les aidants et représentants", "changed the carers and representatives", "changer les aidants et représentants", "change the carers and representatives"},
-	policy.ExportRecord.String():            {MedicalDocument, "a exporté tout le dossier", "exported the whole record", "exporter tout le dossier", "export the whole record"},
-	"set-flags":                             {MedicalDocument, "a choisi la visibilité d'un document à son dépôt", "chose the visibility of a document at filing", "choisir la visibilité d'un document à son dépôt", "choose the visibility of a document at filing"},
+	"login":                     {General, "a ouvert une session", "logged in", "ouvrir une session", "log in"},
+	"send-mail":                 {General, "a envoyé un message", "sent a message", "envoyer un message", "send a message"},
+	"end-thread":                {General, "a mis fin à l'échange", "ended the exchange", "mettre fin à l'échange", "end the exchange"},
+	"name-reply-to":             {General, "a demandé les réponses à une autre adresse", "asked for answers at another address", "recevoir les réponses à une autre adresse", "have answers go to another address"},
+	"use-mailbox":               {General, "a consulté des messages", "looked at messages", "consulter des messages", "look at messages"},
+	"list-documents":            {MedicalDocument, "a consulté la liste des documents", "looked at the list of documents", "consulter la liste des documents", "look at the list of documents"},
+	"read-document":             {MedicalDocument, "a lu un document", "read a document", "lire un document", "read a document"},
+	"file-document":             {MedicalDocument, "a déposé un document", "filed a document", "déposer un document", "file a document"},
+	"amend-document":            {MedicalDocument, "a remplacé ou retiré un document", "replaced or withdrew a document", "remplacer ou retirer un document", "replace or withdraw a document"},
+	"mask-document":             {MedicalDocument, "a changé qui peut voir un document", "changed who may see a document", "changer qui peut voir un document", "change who may see a document"},
+	"break-glass":               {MedicalDocument, "a demandé un accès en urgence, qui lui a été donné", "asked for an emergency access, which was given", "accéder en urgence", "have an emergency access"},
+	"hide-document":             {MedicalDocument, "a changé l'annonce d'un document au patient", "changed whether a document waits to be announced", "changer l'annonce d'un document au patient", "change whether a document waits to be announced"},
+	"hide-from-representatives": {MedicalDocument, "a changé la visibilité d'un document pour les représentants légaux", "changed whether legal representatives see a document", "changer la visibilité d'un document pour les représentants légaux", "change whether legal representatives see a document"},
+	"archive-document":          {MedicalDocument, "a archivé un document", "archived a document", "archiver un document", "archive a document"},
+	"restore-document":          {MedicalDocument, "a rétabli un document", "restored a document", "rétablir un document", "restore a document"},
+	"live-space":                {General, "a changé l'état de cet espace", "changed the state of this space", "changer l'état de cet espace", "change the state of this space"},
+	"delegate":                  {General, "a changé les aidants et représentants", "changed the carers and representatives", "changer les aidants et représentants", "change the carers and representatives"},
+	"export-record":             {MedicalDocument, "a exporté tout le dossier", "exported the whole record", "exporter tout le dossier", "export the whole record"},
+	"set-flags":                 {MedicalDocument, "a choisi la visibilité d'un document à son dépôt", "chose the visibility of a document at filing", "choisir la visibilité d'un document à son dépôt", "choose the visibility of a document at filing"},
 
 	ActAppend:       {General, "a rangé un message", "put a message away", "ranger un message", "put a message away"},
 	ActExpunge:      {General, "a effacé des messages", "deleted messages", "effacer des messages", "delete messages"},
@@ -67,8 +63,8 @@ var actions = map[string]action{
 	"export":        {MedicalDocument, "a exporté les documents, chiffrés pour une clé du titulaire", "exported the documents, encrypted for a key of the holder", "exporter les documents", "export the documents"},
 	"why":           {General, "a demandé pourquoi un message serait admis ou refusé", "asked why a message would be allowed or refused", "savoir pourquoi un message serait admis ou refusé", "know why a message would be allowed or refused"},
 
-	policy.DeclareCare.String():  {MedicalDocument, "a déclaré pouvoir consulter le dossier", "declared that they may look at the record", "déclarer pouvoir consulter le dossier", "declare that they may look at the record"},
-	policy.ManageAccess.String(): {General, "a consulté les réglages d'accès au dossier", "looked at who may see the record", "consulter les réglages d'accès au dossier", "look at who may see the record"},
+	"declare-care":  {MedicalDocument, "a déclaré pouvoir consulter le dossier", "declared that they may look at the record", "déclarer pouvoir consulter le dossier", "declare that they may look at the record"},
+	"manage-access": {General, "a consulté les réglages d'accès au dossier", "looked at who may see the record", "consulter les réglages d'accès au dossier", "look at who may see the record"},
 
 	"find-patient":           {General, "a demandé s'il y a un dossier", "asked whether there is a record", "savoir s'il y a un dossier", "know whether there is a record"},
 	"end-emergency":          {MedicalDocument, "a mis fin à son accès en urgence", "ended their emergency access", "mettre fin à un accès en urgence", "end an emergency access"},

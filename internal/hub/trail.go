@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"iter"
 	"time"
 
 	"vaguemestre/internal/audit"
@@ -79,29 +78,6 @@ func (h *Hub) trailKey(r store.Reader, part store.Part, now time.Time) (*trailKe
 	k := &trailKey{made, now.Add(trailKeyLife)}
 	h.trails.put(part, k)
 	return k, nil
-}
-
-// Trail opens the trail of the actor's own space, oldest first.
-func (h *Hub) Trail(ctx context.Context, a Actor) iter.Seq2[audit.Entry, error] {
-	return func(yield func(audit.Entry, error) bool) {
-		key, err := h.unlock(ctx, a.Part)
-		if err != nil {
-			yield(audit.Entry{}, err)
-			return
-		}
-		defer h.keys.forget(a.Part)
-		err = h.view(ctx, a.Part, func(r store.Reader) error {
-			for e, err := range audit.Entries(r, a.Part, key, 0) {
-				if err != nil || !yield(e, nil) {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			yield(audit.Entry{}, err)
-		}
-	}
 }
 
 // VerifyTrail walks the chain of one partition and returns the number of its

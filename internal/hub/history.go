@@ -1,0 +1,223 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"vaguemestre/internal/audit"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/store"
+	"vaguemestre/policy"
+)
+
+// A HistoryQuery says which lines of a history are asked for. Zero asks for all.
+type HistoryQuery struct {
+	From, To  time.Time   // From included, To not
+	Kind      audit.Kind  // of the actor
+	Group     audit.Group // of the act
+	Emergency bool        // emergencies only
+
+	Limit  int    // lines of a page; 50 if it is 0, at most 200
+	Before string // HistoryPage.Next of the page before
+}
+
+// A HistoryPage is some lines of a history, newest first.
+type HistoryPage struct {
+	Lines []audit.Line
+	Next  string // for HistoryQuery.Before; "" after the last page
+}
+
+const (
+	historyPage    = 50
+	maxHistoryPage = 200
+	maxHistoryRead = 5000 // entries opened for one page: a rare kind takes several pages
+)
+
+func (q HistoryQuery) matches(e audit.Entry) bool {
+	return !e.Time.Before(q.From) && (q.To.IsZero() || e.Time.Before(q.To)) &&
+		(q.Kind == "" || e.Kind() == q.Kind) && (q.Group == "" || e.Group() == q.Group) && (!q.Emergency || e.Emergency)
+}
+
+// History shows the trail of a record to its owner, or to whoever acts for the
+// owner and may see it: who did what, when and why it was allowed. "" is the
+// actor's own record. Looking at it goes into the trail, once a session, before
+// anything is read. A page may have fewer lines than asked for, and none, while
+// there are more.
+func (h *Hub) History(ctx context.Context, a Actor, recordID string, q HistoryQuery) (page HistoryPage, err error) {
+	var before uint64
+	if q.Before != "" {
+		if before, err = strconv.ParseUint(q.Before, 10, 63); err != nil || before == 0 {
+			return page, fmt.Errorf("hub: history: not a cursor: %w", fault.Invalid)
+		}
+	}
+	if q.Limit = min(q.Limit, maxHistoryPage); q.Limit <= 0 {
+		q.Limit = historyPage
+	}
+	o, err := h.openTrail(ctx, a, recordID, audit.ActReadTrail)
+	if err != nil {
+		return page, err
+	}
+	err = h.view(ctx, o.part, func(r store.Reader) error {
+		page = HistoryPage{}
+		read := 0
+		for n, err := range o.backwards(r, before) {
+			if err != nil {
+				return err
+			}
+			if n.Time.Before(q.From) { // nor is anything older asked for
+				return nil
+			}
+			if len(page.Lines) == q.Limit || read == maxHistoryRead {
+				page.Next = strconv.FormatUint(n.Number+1, 10)
+				return nil
+			}
+			if read++; q.matches(n.Entry) {
+				page.Lines = append(page.Lines, o.line(r, n))
+			}
+		}
+		return nil
+	})
+	return page, err
+}
+
+// exportBatch is how many lines are read in one transaction.
+const exportBatch = 500
+
+// ExportHistory writes what History shows, page after page, in one file. The
+// export goes into the trail before anything is written. Limit and Before of
+// the query do not count.
+func (h *Hub) ExportHistory(ctx context.Context, a Actor, recordID string, q HistoryQuery, f audit.Format, w io.Writer) error {
+	o, err := h.openTrail(ctx, a, recordID, audit.ActExportTrail)
+	if err != nil {
+		return err
+	}
+	write, end, err := audit.NewLineWriter(w, f)
+	if err != nil {
+		return err
+	}
+	for before := uint64(0); before != 1; {
+		var lines []audit.Line
+		next := uint64(1)
+		err := h.view(ctx, o.part, func(r store.Reader) error {
+			lines, next = lines[:0], 1
+			read := 0
+			for n, err := range o.backwards(r, before) {
+				if err != nil {
+					return err
+				}
+				if read == exportBatch {
+					next = n.Number + 1
+					return nil
+				}
+				if read++; q.matches(n.Entry) {
+					lines = append(lines, o.line(r, n))
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for _, l := range lines {
+			if err := write(l); err != nil {
+				return err
+			}
+		}
+		before = next
+	}
+	return end()
+}
+
+// openTrail decides whether an actor may see the trail of a record, and writes
+// that down; only then is the owner's key at hand.
+func (h *Hub) openTrail(ctx context.Context, a Actor, recordID, act string) (*openedTrail, error) {
+	part := a.Part
+	if recordID != "" {
+		part = recordPart(recordID)
+	}
+	f, d, err := h.stand(ctx, a, part, policy.ReadTrail)
+	if err != nil {
+		return nil, err
+	}
+	if !d.Allow {
+		return nil, h.refused(ctx, part, a.did(act, ""), a, d)
+	}
+	key, err := h.linger(ctx, part)
+	if err != nil {
+		return nil, err
+	}
+	note := func() error {
+		return h.commit(ctx, part, func(t *tx) error { t.note(decided(a.did(act, ""), d)); return nil })
+	}
+	if act == audit.ActReadTrail {
+		err = h.once(a, part, act, note)
+	} else {
+		err = note()
+	}
+	return &openedTrail{h, part, a, key, f, map[string]string{}}, err
+}
+
+// An openedTrail is the trail of a record, opened to an actor: decided, and in
+// the trail itself.
+type openedTrail struct {
+	h      *Hub
+	part   store.Part
+	actor  Actor
+	key    *ownerKey
+	stands standing
+	titles map[string]string // of documents, by ID
+}
+
+func (o *openedTrail) backwards(r store.Reader, before uint64) func(func(audit.Numbered, error) bool) {
+	return func(yield func(audit.Numbered, error) bool) {
+		head, err := audit.Head(r, o.h.scope(o.part))
+		if err != nil {
+			yield(audit.Numbered{}, err)
+			return
+		}
+		audit.Backwards(r, o.part, o.key, before, head.Count)(yield)
+	}
+}
+
+// line makes the line of an entry as the actor may see it.
+func (o *openedTrail) line(r store.Reader, n audit.Numbered) audit.Line {
+	l := audit.LineOf(n.Number, shown(n.Entry), func(rule string) (string, string) {
+		e := policy.Explain(rule)
+		return e.FR, e.EN
+	})
+	if l.Group == audit.MedicalDocument && l.Object != "" {
+		l.Title = o.title(r, l.Object)
+	}
+	return l
+}
+
+// shown leaves of the refused attempt of somebody else only who it was, when,
+// what they wanted and the rule: what they brought or gave as a reason is theirs.
+func shown(e audit.Entry) audit.Entry {
+	if e.Refused && e.Kind() != audit.Patient {
+		e.Object, e.Reason, e.Means, e.Session = "", "", "", ""
+	}
+	return e
+}
+
+// title returns the title of a document, if it is there and the actor may read
+// it.
+func (o *openedTrail) title(r store.Reader, id string) string {
+	if title, ok := o.titles[id]; ok {
+		return title
+	}
+	title := ""
+	d, err := o.h.document(r, o.part, o.key, id)
+	if err == nil && o.stands.mayRead(d, o.actor).Allow {
+		title = d.Entry.Title
+	}
+	if err != nil && !errors.Is(err, fault.NotFound) {
+		o.h.Log.Warn("title of a document in a trail", "err", err)
+	}
+	o.titles[id] = title
+	return title
+}

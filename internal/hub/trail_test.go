@@ -1,0 +1,33 @@
+package hub
+
+import (
+	"context"
+	"iter"
+
+	"vaguemestre/internal/audit"
+	"vaguemestre/internal/store"
+)
+
+// Trail opens the trail of an actor, oldest first, past policy and without a
+// trace: for tests alone.
+func (h *Hub) Trail(ctx context.Context, a Actor) iter.Seq2[audit.Entry, error] {
+	return func(yield func(audit.Entry, error) bool) {
+		key, err := h.unlock(ctx, a.Part)
+		if err != nil {
+			yield(audit.Entry{}, err)
+			return
+		}
+		defer h.keys.forget(a.Part)
+		err = h.view(ctx, a.Part, func(r store.Reader) error {
+			for e, err := range audit.Entries(r, a.Part, key, 0) {
+				if err != nil || !yield(e, nil) {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			yield(audit.Entry{}, err)
+		}
+	}
+}
