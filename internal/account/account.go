@@ -1,13 +1,30 @@
-// Package account is the record of who may log in to a mailbox, with what: the
-// application passwords, one per device, named and revocable. A password is
-// random and long, so it needs no slow hash; what is kept of it are the keys of
-// SCRAM-SHA-256, made when it is, which do not let anybody log in.
+// Package account is the record of who may log in, and with what.
+//
+// Mail programs log in with application passwords, one per device, named and
+// revocable. Such a password is random and long, so it needs no slow hash; what is
+// kept of it are the keys of SCRAM-SHA-256, made when it is, which do not let
+// anybody log in.
+//
+// People log in through the web: a name and a password of their choosing, and a
+// second factor each time: a code, an authenticator, a passkey. What they prove
+// themselves with is kept under the pepper, which a role without the hub key does
+// not have. What they get is a session, and programs on their behalf a token.
+//
+// It sends nothing, asks no policy and writes no trail: that is the door's.
 //
 // Its keys begin with "acc/":
 //
-//	acc/salt      the salt of the account's passwords, a right
-//	acc/p/<id>    one application password, a right
-//	acc/a/<id>    one authorization of a program, a right
+//	acc/salt          the salt of the application passwords, a right
+//	acc/p/<id>        one application password, a right
+//	acc/a/<id>        one authorization of a program, a right
+//	acc/s/<id>        one session, a right
+//	acc/w/person      who may log in through the web, under the pepper
+//	acc/w/c/<purpose> a code that was sent, under the pepper
+//	acc/w/totp        an authenticator, under the pepper; /new until it is confirmed
+//	acc/w/k/<id>      a passkey, under the pepper
+//	acc/w/seen/<mac>  a challenge that was answered, under the pepper
+//	acc/at            in the partition of a login: whose it is, a fact
+//	acc/pepper        in the hub's partition: the pepper, wrapped
 package account
 
 import (

@@ -1,0 +1,56 @@
+package account
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/store"
+)
+
+// A Passkey is one passkey of a person: a key pair of which an authenticator has
+// the private half, and gives nothing away without having verified its holder.
+type Passkey struct {
+	ID      string
+	Name    string // what its owner calls it
+	Created time.Time
+	Used    time.Time
+}
+
+// A passkey is a Passkey with its public key, as webauthn.go writes it.
+type passkey struct {
+	Passkey
+	Credential json.RawMessage
+}
+
+const (
+	passkeyPrefix = "acc/w/k/"
+
+	// MaxPasskeys bounds the passkeys of one person.
+	MaxPasskeys = 10
+)
+
+func passkeyID(p *Pepper, part store.Part, credential []byte) string {
+	return hex.EncodeToString(p.MAC("passkey", string(part), string(credential))[:10])
+}
+
+// ListPasskeys lists the passkeys of a person.
+func ListPasskeys(r store.Reader, p *Pepper, part store.Part) (list []Passkey, err error) {
+	kept, err := all[passkey](r, p, part, passkeyPrefix)
+	for _, k := range kept {
+		list = append(list, k.Passkey)
+	}
+	return list, err
+}
+
+// RemovePasskey ends a passkey. One that does not exist is fault.NotFound.
+func RemovePasskey(w store.Writer, id string) error {
+	b, err := w.Get(passkeyPrefix + id)
+	if err == nil && b == nil {
+		err = fmt.Errorf("account: passkey: %w", fault.NotFound)
+	}
+	w.Delete(passkeyPrefix + id)
+	return err
+}
