@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -90,31 +91,34 @@ func (p *matrixPage) overview() {
 }
 
 // rows gives what the file says of each profession, in words, and what it does
-// not speak of.
+// not speak of; once for all professions of which it says the same.
 func (p *matrixPage) rows() {
 	p.printf("## Profession par profession\n\nLa ligne la plus précise l'emporte : un type sur une classe, une classe sur le reste.\n*The narrowest line wins: a type over a class, a class over the rest.*\n\n")
+	var sections []string
+	heads := map[string][]string{}
 	for _, who := range p.spoken {
-		p.printf("### %s (%s)\n\n", who.name, who.code)
-		for _, row := range p.m.rows {
-			if !names(row, who.code) {
-				continue
-			}
-			p.printf("- %s %s\n  (%s : %s)\n", sign(row), inWords(row.codes), row.mark, row.source)
+		section := p.section(who.code)
+		if heads[section] == nil {
+			sections = append(sections, section)
 		}
-		if gaps := p.gaps(who.code); len(gaps) > 0 {
-			p.printf("- · Non trouvé, à revoir *(not found, to be reviewed)* : %s\n", strings.Join(gaps, " ; "))
-		}
-		p.printf("\n")
+		heads[section] = append(heads[section], fmt.Sprintf("%s (%s)", who.name, who.code))
+	}
+	for _, section := range sections {
+		p.printf("### %s\n\n%s\n", strings.Join(heads[section], ", "), section)
 	}
 }
 
-func names(row *matrixRow, who Profession) bool {
-	for _, p := range row.professions {
-		if p == who {
-			return true
+func (p *matrixPage) section(who Profession) string {
+	var b strings.Builder
+	for _, row := range p.m.rows {
+		if slices.Contains(row.professions, who) {
+			fmt.Fprintf(&b, "- %s %s\n  (%s : %s)\n", sign(row), inWords(row.codes), row.mark, row.source)
 		}
 	}
-	return false
+	if gaps := p.gaps(who); len(gaps) > 0 {
+		fmt.Fprintf(&b, "- · Non trouvé, à revoir *(not found, to be reviewed)* : %s\n", strings.Join(gaps, " ; "))
+	}
+	return b.String()
 }
 
 func sign(row *matrixRow) string {
@@ -148,11 +152,11 @@ func codeInWords(code string) string {
 	return "**tout le reste** (*everything else*)"
 }
 
-// gaps are the types that no row decides for a profession: by class where none
-// of a class is decided.
+// gaps are the types that no row decides for a profession, class by class where
+// they are many.
 func (p *matrixPage) gaps(who Profession) []string {
+	const many = 5
 	var gaps []string
-	column := p.m.columns[who]
 	for _, c := range classes {
 		var open []string
 		all := 0
@@ -161,15 +165,16 @@ func (p *matrixPage) gaps(who Profession) []string {
 				continue
 			}
 			all++
-			if column.types[d.Code] == nil {
+			if p.m.columns[who].types[d.Code] == nil {
 				open = append(open, codeInWords(d.Code))
 			}
 		}
+		name := fmt.Sprintf("**%s** (*%s*)", c.fr, c.en)
 		switch {
-		case len(open) == all && c.code == "":
-			gaps = append(gaps, fmt.Sprintf("**%s** (*%s*)", c.fr, c.en))
 		case len(open) == all:
-			gaps = append(gaps, codeInWords(c.code))
+			gaps = append(gaps, name)
+		case len(open) > many:
+			gaps = append(gaps, "le reste de *(the rest of)* "+name)
 		default:
 			gaps = append(gaps, open...)
 		}
