@@ -50,7 +50,7 @@ var engines = []string{
 // answerable names the packages that may import a library.
 var answerable = map[string][]string{
 	"github.com/emersion/go-imap":     {"imapd"},
-	"github.com/emersion/go-smtp":     {"smtpd", "relay"},
+	"github.com/emersion/go-smtp":     {"smtpd", "relay", "internal/courier"},
 	"github.com/emersion/go-message":  {"internal/message", "internal/dsn"},
 	"github.com/ProtonMail/go-crypto": {"vault/keyring"},
 	"github.com/redis/go-redis":       {"internal/bus/redisbus"},
