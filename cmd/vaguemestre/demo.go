@@ -164,6 +164,9 @@ func takenPort(ctx context.Context, base int) int {
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
+// outboxFolder is where the demo keeps the notices that would leave it.
+const outboxFolder = "outbox"
+
 // caName is the certificate that clients of the demo have to trust.
 const caName = "ca.pem"
 
@@ -187,6 +190,7 @@ func (d *demo) open(ctx context.Context) (*config.Config, error) {
 	c.Listen.SMTPS, c.Listen.Submission = at(smtpsPort), at(submissionPort)
 	c.Listen.IMAPS, c.Listen.IMAP = at(imapsPort), at(imapPort)
 	c.Listen.HTTPS = at(httpsPort)
+	c.Notices.Folder = filepath.Join(d.folder, outboxFolder)
 	c.Limits.ConnectionsPerAddress = c.Limits.Connections // all come from loopback
 	ca, err := os.ReadFile(filepath.Join(d.folder, filepath.FromSlash(caFile)))
 	if err == nil {

@@ -101,14 +101,29 @@ func (s *server) open(sealed bool) error {
 	})
 	s.imap = imapd.New(imapd.Door(s.hub), s.imapConfig())
 	s.admin = adminapi.New(desk{s.hub, s}, adminapi.Config{Operators: operatorFile(cfg), Log: s.log})
+	notices, err := s.newCourier()
+	if err != nil {
+		return err
+	}
 	s.janitor = janitor.New([]janitor.Task{
 		{Name: "outbox", Every: cfg.Janitor.Outbox, AtOnce: true, Do: s.hub.CarryAll},
+		{Name: "notices", Every: cfg.Janitor.Notices, AtOnce: true, Do: unlessSealed(s.hub, notices.Round)},
 		{Name: "checkpoint", Every: cfg.Janitor.Checkpoint, Do: s.hub.Checkpoint},
 		{Name: "life", Every: cfg.Janitor.Life, Do: s.hub.LiveOn},
 		{Name: "sweep", Every: cfg.Janitor.Sweep, Do: s.hub.Sweep},
 	}, janitor.Config{Log: s.log, Metrics: s.metrics})
 	s.web = http.NewServeMux()
 	return s.openPorts()
+}
+
+// unlessSealed leaves to another process what this one cannot do.
+func unlessSealed(h *hub.Hub, do func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if h.Sealed() {
+			return nil
+		}
+		return do(ctx)
+	}
 }
 
 // startTime bounds what starting waits for: a database, a bus.

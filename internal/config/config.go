@@ -44,6 +44,7 @@ type Config struct {
 	Redis   Secret // URL; empty: hints stay in the process
 	Limits  Limits
 	Log     Log
+	Notices Notices
 	Life    Life
 	Janitor Janitor
 }
@@ -95,7 +96,18 @@ type Limits struct {
 type Log struct{ Level, Format string }
 
 // Janitor says how often housekeeping looks around.
-type Janitor struct{ Outbox, Checkpoint, Life, Sweep time.Duration }
+type Janitor struct{ Outbox, Notices, Checkpoint, Life, Sweep time.Duration }
+
+// Notices says how people are told things outside of the hub.
+type Notices struct {
+	Smarthost string // host:port
+	From      string // address
+	User      string
+	Password  Secret
+	SMS       string // URL
+	SMSToken  Secret
+	Folder    string // instead of both, in test mode
+}
 
 // Life says what happens by itself in the life of a space, and when.
 type Life struct{ Opening, Archiving, Erasure time.Duration }

@@ -75,6 +75,10 @@ func TestWhatIsWrongIsToldWithLineAndWhatIsAllowed(t *testing.T) {
 		{"metrics for the world", "metrics = \"0.0.0.0:9090\"", "listen.metrics: must be an address on loopback"},
 		{"a socket path that is too long", "admin = \"/" + strings.Repeat("x", 120) + "\"", "listen.admin: must be a path of at most 107 bytes"},
 		{"a level that does not exist", "[log]\nlevel = \"loud\"", "log.level: must be one of debug, info, warn, error"},
+		{"notices to a host without port", "[notices]\nsmarthost = \"relay.test\"", "notices.smarthost: must be a host with its port"},
+		{"notices from a name", "[notices]\nfrom = \"Hub\"", "notices.from: must be a mail address"},
+		{"texts in clear over the network", "[notices]\nsms = \"http://sms.test/send\"", "notices.sms: must be a URL that begins with https://"},
+		{"codes for everybody to read", "[notices]\nfolder = \"outbox\"", "notices.folder: is for test mode"},
 		{"a mail for patients larger than any", "[limits]\nmail = \"1 MB\"", "limits.patient_mail: must not be more than limits.mail"},
 		{"a syntax error", "imaps = [", fmt.Sprintf(":%d: column", last+1)},
 		{"a key given twice", "smtps = []", fmt.Sprintf(":%d: column", last+1)},
@@ -183,7 +187,7 @@ func example(v value) any {
 	case pathsValue:
 		return []any{"x"}
 	case textValue:
-		for _, s := range []string{"warn", "text", "other.test", "127.0.0.1:1", strings.Repeat("a", 26)} {
+		for _, s := range []string{"warn", "text", "other.test", "127.0.0.1:1", "a@b.test", "https://a.test", strings.Repeat("a", 26)} {
 			if v.check == nil || v.check(s) == nil {
 				return s
 			}

@@ -134,6 +134,21 @@ var keys = []key{
 			return durationValue{&c.Limits.Drain, 20 * time.Second, 0, 10 * time.Minute}
 		}},
 
+	{"notices.smarthost", "The mail server that takes notices to people's own addresses (codes, \"you have a message\": never a word of health), as \"host:port\". TLS from the first byte on port 465, STARTTLS elsewhere; without TLS on loopback only. Empty: none are sent by mail.",
+		func(c *Config) value { return textValue{at: &c.Notices.Smarthost, check: isHostPort} }},
+	{"notices.from", "Who these mails are from; empty is noreply@ the domain of the hub.",
+		func(c *Config) value { return textValue{at: &c.Notices.From, check: isMailAddress} }},
+	{"notices.user", "The login at that server; empty: none.",
+		func(c *Config) value { return textValue{at: &c.Notices.User} }},
+	{"notices.password", "And its password: \"file:PATH\" or \"env:NAME\" to read it from there.",
+		func(c *Config) value { return secretValue{at: &c.Notices.Password} }},
+	{"notices.sms", "The URL of the provider of text messages, who takes a POST of JSON with to, text and reference. Empty: none are sent.",
+		func(c *Config) value { return textValue{at: &c.Notices.SMS, check: isProvider} }},
+	{"notices.sms_token", "The bearer token for it: \"file:PATH\" or \"env:NAME\" to read it from there.",
+		func(c *Config) value { return secretValue{at: &c.Notices.SMSToken} }},
+	{"notices.folder", "In test mode only: a folder for people to read notices in, instead of sending them. The codes in it let anybody in.",
+		func(c *Config) value { return pathValue{at: &c.Notices.Folder} }},
+
 	{"life.opening", "From the notice to the opening of a space whose owner does not object (CSP R.1111-28: six weeks).",
 		func(c *Config) value {
 			return durationValue{&c.Life.Opening, 42 * day, time.Minute, 365 * day}
@@ -150,6 +165,10 @@ var keys = []key{
 	{"janitor.outbox", "How often what could not leave is tried again.",
 		func(c *Config) value {
 			return durationValue{&c.Janitor.Outbox, time.Minute, time.Second, time.Hour}
+		}},
+	{"janitor.notices", "How often notices are looked for that are to leave.",
+		func(c *Config) value {
+			return durationValue{&c.Janitor.Notices, 2 * time.Second, 100 * time.Millisecond, time.Hour}
 		}},
 	{"janitor.checkpoint", "How often a checkpoint of the trails is written, if anything happened.",
 		func(c *Config) value {

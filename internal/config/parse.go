@@ -74,6 +74,7 @@ func crossCheck(c *Config, lines map[string]int) []Problem {
 	wrong(both, "store.postgres", "there is store.sqlite as well: keep one of them")
 	wrong(neither, "store.sqlite", "is missing, and so is store.postgres: one of them says where the records are")
 	wrong(c.Domain != "" && c.Domain == c.PatientDomain, "patient_domain", "must not be the domain of the hub itself")
+	wrong(c.Notices.Folder != "" && !c.TestMode, "notices.folder", "is for test mode: the codes in it let anybody in")
 	wrong(c.Limits.PatientMail > c.Limits.Mail, "limits.patient_mail", "must not be more than limits.mail")
 	wrong(len(l.SMTPS)+len(l.Submission)+len(l.IMAPS)+len(l.IMAP)+len(l.HTTPS) == 0, "listen.smtps", "every port is off: a hub that answers nowhere serves nobody")
 	return problems

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -294,6 +295,29 @@ func isDomain(s string) error {
 		return errors.New(`must be a host name in lower case, such as "hub.example.test"`)
 	}
 	return nil
+}
+
+func isMailAddress(s string) error {
+	if a, err := ident.ParseAddress(s); s != "" && (err != nil || a.Canonical() != s) {
+		return errors.New(`must be a mail address in lower case, such as "noreply@example.test"`)
+	}
+	return nil
+}
+
+func isHostPort(s string) error {
+	if host, port, err := net.SplitHostPort(s); s != "" && (err != nil || host == "" || port == "") {
+		return errors.New(`must be a host with its port, such as "relay.example.test:587"`)
+	}
+	return nil
+}
+
+// isProvider accepts what nobody on the way can read.
+func isProvider(s string) error {
+	u, err := url.Parse(s)
+	if s == "" || err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && u.Hostname() == "127.0.0.1") {
+		return nil
+	}
+	return errors.New(`must be a URL that begins with https://, or http://127.0.0.1`)
 }
 
 func isInstallation(s string) error {
