@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"vaguemestre/internal/audit"
@@ -27,6 +28,7 @@ import (
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
+	"vaguemestre/policy"
 	"vaguemestre/vault"
 	"vaguemestre/vault/keyring"
 )
@@ -104,8 +106,8 @@ type Hub struct {
 	cache  *mailbox.Cache
 	docs   *vault.Cache
 	recent *recent
-	done   *bounded[string, struct{}] // what a session does once; see once
-	teller Teller                     // nil: nobody tells
+	matrix atomic.Pointer[policy.Matrix] // nil: the shipped one
+	done   *bounded[string, struct{}]    // what a session does once; see once
 
 	rcptHour, rcptDay, refusedHour, refusedDay *limit.Window
 	loginFailures                              *limit.Window
