@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"vaguemestre/internal/fault"
@@ -20,35 +21,70 @@ import (
 // maxKeyFile bounds what a text key file may hold.
 const maxKeyFile = 64 << 10
 
-// readKeyFile returns the lines of a key file that has that title.
-func readKeyFile(path, title string) ([]string, error) {
-	b, err := readPrivateFile(path, maxKeyFile)
+// readKeyFile returns the title of a key file, which must be one of those, and
+// its lines.
+func readKeyFile(path string, titles ...string) (title string, lines []string, err error) {
+	path, allowed, err := locate(path)
 	if err != nil {
-		return nil, err
+		return "", nil, err
+	}
+	b, err := readPrivateFile(path, maxKeyFile, allowed...)
+	if err != nil {
+		return "", nil, err
 	}
 	defer clear(b)
 	first, rest, _ := strings.Cut(string(b), "\n")
-	if strings.TrimSpace(first) != title {
-		return nil, fmt.Errorf("%s: first line is not %q: %w", path, title, fault.Invalid)
+	if title = strings.TrimSpace(first); !slices.Contains(titles, title) {
+		return "", nil, fmt.Errorf("%s: first line is not %q: %w", path, titles[0], fault.Invalid)
 	}
-	var lines []string
 	for line := range strings.Lines(rest) {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
 			lines = append(lines, line)
 		}
 	}
-	return lines, nil
+	return title, lines, nil
+}
+
+// A credential is a key file that systemd hands over (systemd.exec(5),
+// LoadCredentialEncrypted=): it is on no disk in clear, and is not ours to write.
+const credentialScheme = "credential:"
+
+// The modes of a key file: its owner alone reads it. systemd gives a credential
+// to root, and lets the user of the service read it by an access list, which
+// stat shows as the group's.
+var (
+	privateModes    = []fs.FileMode{0o600, 0o400}
+	credentialModes = []fs.FileMode{0o600, 0o400, 0o440}
+)
+
+// locate returns where a key file is, and the modes it may have.
+func locate(source string) (path string, allowed []fs.FileMode, err error) {
+	name, ok := strings.CutPrefix(source, credentialScheme)
+	if !ok {
+		return source, privateModes, nil
+	}
+	folder := os.Getenv("CREDENTIALS_DIRECTORY")
+	switch {
+	case name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00"):
+		return "", nil, fmt.Errorf("%q: not the name of a credential: %w", source, fault.Invalid)
+	case !filepath.IsAbs(folder):
+		return "", nil, fmt.Errorf("%s: systemd has handed over no credential: CREDENTIALS_DIRECTORY is not set: %w", source, fault.NotFound)
+	}
+	return filepath.Join(folder, name), credentialModes, nil
 }
 
 // writeKeyFile replaces a key file as a whole.
 func writeKeyFile(path, title, comment string, lines []string) error {
+	if strings.HasPrefix(path, credentialScheme) {
+		return fmt.Errorf("%s: a credential is not ours to write: save the key to a file, and make that the credential: %w", path, fault.Invalid)
+	}
 	text := title + "\n# " + comment + "\n" + strings.Join(lines, "\n") + "\n"
 	return replaceFile(path, []byte(text))
 }
 
 // loadKey reads a key file of one key.
 func loadKey(path, title string) ([]byte, error) {
-	lines, err := readKeyFile(path, title)
+	_, lines, err := readKeyFile(path, title)
 	if err != nil {
 		return nil, err
 	}
@@ -69,8 +105,11 @@ func decodeKey(text string) ([]byte, error) {
 }
 
 // readPrivateFile reads a file of at most limit bytes that nobody but its owner
-// may read. Absent is fault.NotFound.
-func readPrivateFile(path string, limit int64) ([]byte, error) {
+// may read, or that has another of the allowed modes. Absent is fault.NotFound.
+func readPrivateFile(path string, limit int64, allowed ...fs.FileMode) ([]byte, error) {
+	if len(allowed) == 0 {
+		allowed = privateModes
+	}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w", path, fault.NotFound)
@@ -83,7 +122,7 @@ func readPrivateFile(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%v: %w", err, fault.Unavailable)
 	}
-	if mode := info.Mode(); !mode.IsRegular() || (mode.Perm() != 0o600 && mode.Perm() != 0o400) {
+	if mode := info.Mode(); !mode.IsRegular() || !slices.Contains(allowed, mode.Perm()) {
 		return nil, fmt.Errorf("%s: mode is %v, want a file of mode 0600 or 0400: %w", path, mode, fault.Invalid)
 	}
 	if info.Size() > limit {

@@ -14,7 +14,9 @@
 // under it, and keeps its wraps; nothing in that path can open what was filed.
 // Opening needs a [Ring] and the owner's [ErasureSecret]: without the ring the
 // hub is sealed (fault.Sealed, a normal state); without the secret the owner is
-// erased, and no copy of anything else brings them back.
+// erased, and no copy of anything else brings them back. The ring is a file, a
+// credential that systemd hands over, or a file that a PKCS #11 token seals; a
+// [RightsKey] and an [AuditKey] are wrapped under it and sign.
 //
 // Formats. Owner keys, wraps and bodies are OpenPGP (RFC 9580): version 6 keys
 // without user id, Ed25519 over ML-KEM-768+X25519 (RFC 9980, algorithm 35) and

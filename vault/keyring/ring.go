@@ -23,6 +23,8 @@ type Ring struct {
 	keys   map[uint32]kek
 	newest uint32 // highest version there is
 	wraps  uint32 // version that wraps: the newest that is saved
+	home   string // where it was loaded from, or first saved to
+	token  string // URI of the token that seals its file; "" for none
 }
 
 // A kek is one version of the key-encryption key.
@@ -48,15 +50,21 @@ func NewRing() *Ring {
 	return &Ring{keys: map[uint32]kek{1: newKEK(newKey())}, newest: 1, wraps: 1}
 }
 
-// LoadRing reads the file that Save wrote. A mode other than 0600 or 0400 and a
-// damaged file are fault.Invalid, no file is fault.NotFound; the errors name
-// the path and the reason.
+// LoadRing reads the file that Save or MakePKCS11 wrote, at a path or, as
+// "credential:NAME", from systemd. A mode other than 0600 or 0400 and a damaged
+// file are fault.Invalid, no file is fault.NotFound, a token that is not there is
+// fault.Unavailable; the errors name the path and the reason.
 func LoadRing(path string) (*Ring, error) {
-	lines, err := readKeyFile(path, ringTitle)
+	title, lines, err := readKeyFile(path, ringTitle, tokenTitle)
 	if err != nil {
 		return nil, fmt.Errorf("keyring: load hub key ring: %w", err)
 	}
-	r := &Ring{keys: make(map[uint32]kek)}
+	r := &Ring{keys: make(map[uint32]kek), home: path}
+	if title == tokenTitle {
+		if r.token, lines, err = openTokenLines(lines); err != nil {
+			return nil, fmt.Errorf("keyring: load hub key ring: %s: %w", path, err)
+		}
+	}
 	for _, line := range lines {
 		number, text, _ := strings.Cut(line, " ")
 		version, err := strconv.ParseUint(number, 10, 32)
@@ -78,21 +86,55 @@ func LoadRing(path string) (*Ring, error) {
 }
 
 // Save replaces the file at path, durably, and only then lets an added key wrap.
+// A ring that was loaded from a token's file is sealed by that token again.
 func (r *Ring) Save(path string) error {
 	if r == nil {
 		return fmt.Errorf("keyring: save hub key ring: %w", fault.Sealed)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var lines []string
-	for _, v := range slices.Sorted(maps.Keys(r.keys)) {
-		lines = append(lines, fmt.Sprintf("%d %s", v, encodeKey(r.keys[v].key)))
+	return r.save(path)
+}
+
+// Keep saves the ring to where it came from.
+func (r *Ring) Keep() error {
+	if r == nil {
+		return fmt.Errorf("keyring: keep hub key ring: %w", fault.Sealed)
 	}
-	if err := writeKeyFile(path, ringTitle, ringComment, lines); err != nil {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.home == "" {
+		return fmt.Errorf("keyring: keep hub key ring: it was never saved: %w", fault.Invalid)
+	}
+	return r.save(r.home)
+}
+
+func (r *Ring) save(path string) error {
+	title, comment := ringTitle, ringComment
+	lines, err := r.lines(), error(nil)
+	if r.token != "" {
+		title, comment = tokenTitle, tokenComment
+		lines, err = sealTokenLines(r.token, lines)
+	}
+	if err == nil {
+		err = writeKeyFile(path, title, comment, lines)
+	}
+	if err != nil {
 		return fmt.Errorf("keyring: save hub key ring: %w", err)
+	}
+	if r.home == "" {
+		r.home = path
 	}
 	r.wraps = r.newest
 	return nil
+}
+
+// lines returns the keys as a file has them.
+func (r *Ring) lines() (lines []string) {
+	for _, v := range slices.Sorted(maps.Keys(r.keys)) {
+		lines = append(lines, fmt.Sprintf("%d %s", v, encodeKey(r.keys[v].key)))
+	}
+	return lines
 }
 
 // Add adds a fresh key and returns its version. It wraps nothing until Save has
