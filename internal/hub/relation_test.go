@@ -14,7 +14,7 @@ import (
 	"vaguemestre/vault"
 )
 
-// as makes somebody known to alice by a decision of hers.
+// decides does what alice decides.
 func (w *ward) decides(fn func(a Actor) error) {
 	w.t.Helper()
 	w.must(fn(w.login(alice)))
@@ -191,6 +191,7 @@ func TestOnlyThePatientDecides(t *testing.T) {
 			}
 		}
 		w.decides(act)
+		w.decides(func(a Actor) error { return w.WithdrawAdministrator(ctx, a, w.record, addr(martin)) })
 	}
 }
 

@@ -1,0 +1,253 @@
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/patient"
+	"vaguemestre/policy"
+	"vaguemestre/vault"
+)
+
+const because = "Patiente inconsciente aux urgences"
+
+func TestTheGlassIsBrokenForAWhileAndEverybodyIsTold(t *testing.T) {
+	w := newWard(t)
+	ctx := t.Context()
+	w.file(alice, consultation, 0)
+	w.file(alice, biology, vault.Masked)
+	w.file(alice, psychiatry, 0)
+	w.decides(func(a Actor) error { return w.NameRole(ctx, a, w.record, addr(thomas), patient.TreatingPhysician) })
+	w.told()
+	a := w.login(martin)
+	until, err := w.BreakGlass(ctx, a, w.record, policy.BrokenGlass, " "+because+"\n")
+	if err != nil || !until.Equal(w.now.Add(2*time.Hour)) {
+		t.Fatalf("BreakGlass = %v, %v", until, err)
+	}
+	if e := w.last(alice); e.Act != "break-glass" || !e.Emergency || e.Reason != because || e.Actor != martin || e.Rule != "emergency/granted" {
+		t.Errorf("the trail says %+v", e)
+	}
+	if got := w.told(); !slices.Equal(got, []string{"emergency-access"}) {
+		t.Errorf("she is told %v", got)
+	}
+	if got := w.sees(martin); got != consultation {
+		t.Errorf("the nurse sees %q", got)
+	}
+	if e := w.last(alice); e.Act != "list-documents" || !e.Emergency || e.Rule != "emergency/break-glass" {
+		t.Errorf("of reading, the trail says %+v", e)
+	}
+	mails := w.read(thomas, "INBOX")
+	if len(mails) != 1 || !strings.Contains(mails[0], "Sylvie MARTIN") || strings.Contains(mails[0], "inconsciente") {
+		t.Errorf("the treating physician gets %q", mails)
+	}
+	w.now = until
+	if got := w.sees(martin); got != "not found" {
+		t.Errorf("after two hours she sees %q", got)
+	}
+	if e := w.last(alice); e.Rule != "emergency/ended" || !e.Refused {
+		t.Errorf("and the trail says %+v", e)
+	}
+	w.verifies()
+}
+
+func TestAnEmergencyIsRefused(t *testing.T) {
+	ctx := t.Context()
+	for _, c := range []struct {
+		name, who, reason string
+		kind              policy.EmergencyKind
+		choices           patient.Choices
+		rule              string // "" if it is granted
+		kindOf            fault.Kind
+	}{
+		{"without a reason", martin, "", policy.BrokenGlass, patient.Choices{}, "emergency/no-reason", fault.Denied},
+		{"with one that says nothing", martin, "1234567890 …… urgent", policy.BrokenGlass, patient.Choices{}, "emergency/no-reason", fault.Denied},
+		{"of no kind", martin, because, policy.NoEmergency, patient.Choices{}, policy.DefaultDeny, fault.NotFound},
+		{"by an optician", besson, because, policy.BrokenGlass, patient.Choices{}, "", ""},
+		{"by a program", biolab, because, policy.BrokenGlass, patient.Choices{}, "document/only-named-persons-read", fault.NotFound},
+		{"which the patient opposed", martin, because, policy.BrokenGlass, patient.Choices{OpposedToBreakGlass: true}, "emergency/opposed", fault.NotFound},
+		{"of which the patient opposed the other", martin, because, policy.BrokenGlass, patient.Choices{OpposedToCentre15: true}, "", ""},
+		{"by the SAMU", petit, because, policy.Centre15, patient.Choices{}, "", ""},
+		{"by the SAMU, opposed", petit, because, policy.Centre15, patient.Choices{OpposedToCentre15: true}, "emergency/opposed", fault.NotFound},
+		{"by the SAMU, the other opposed", petit, because, policy.Centre15, patient.Choices{OpposedToBreakGlass: true}, "", ""},
+		{"as the SAMU, by another physician", thomas, because, policy.Centre15, patient.Choices{}, "emergency/not-the-samu", fault.Denied},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWard(t)
+			w.file(alice, ophthalmology, 0)
+			w.decides(func(a Actor) error { return w.SetChoices(ctx, a, w.record, c.choices) })
+			until, err := w.BreakGlass(ctx, w.login(c.who), w.record, c.kind, c.reason)
+			got := w.sees(c.who)
+			if c.rule == "" {
+				if err != nil || got != ophthalmology {
+					t.Errorf("%v, and they see %q", err, got)
+				}
+				return
+			}
+			if ruleOf(err) != c.rule || fault.Of(err) != c.kindOf || !until.IsZero() || got != "not found" {
+				t.Errorf("%v of kind %v until %v, and they see %q", err, fault.Of(err), until, got)
+			}
+		})
+	}
+}
+
+func TestAReasonIsNoBook(t *testing.T) {
+	w := newWard(t)
+	_, err := w.BreakGlass(t.Context(), w.login(martin), w.record, policy.BrokenGlass, strings.Repeat("é", maxReason+1))
+	if !errors.Is(err, fault.TooLarge) {
+		t.Errorf("a long reason gives %v", err)
+	}
+	if _, err := w.BreakGlass(t.Context(), w.login(martin), w.record, policy.BrokenGlass, strings.Repeat("é", maxReason)); err != nil {
+		t.Errorf("one just short enough gives %v", err)
+	}
+}
+
+func TestAnEmergencyEndsWhenItsProfessionalSaysSo(t *testing.T) {
+	w := newWard(t)
+	w.file(alice, consultation, 0)
+	a := w.login(martin)
+	if err := w.EndGlass(t.Context(), a, w.record); !errors.Is(err, fault.NotFound) {
+		t.Errorf("nothing to end gives %v", err)
+	}
+	_, err := w.BreakGlass(t.Context(), a, w.record, policy.BrokenGlass, because)
+	w.must(err)
+	if err := w.EndGlass(t.Context(), w.login(leroy), w.record); !errors.Is(err, fault.NotFound) {
+		t.Errorf("somebody else's gives %v", err)
+	}
+	w.must(w.EndGlass(t.Context(), a, w.record))
+	if got := w.sees(martin); got != "not found" {
+		t.Errorf("ended, she sees %q", got)
+	}
+	if err := w.EndGlass(t.Context(), a, w.record); !errors.Is(err, fault.NotFound) {
+		t.Errorf("ending it again gives %v", err)
+	}
+}
+
+func TestMaskedDocumentsOpenInAnEmergencyIfThePatientSaidSo(t *testing.T) {
+	w := newWard(t)
+	w.file(alice, consultation, vault.Masked)
+	_, err := w.BreakGlass(t.Context(), w.login(martin), w.record, policy.BrokenGlass, because)
+	w.must(err)
+	for _, too := range []bool{false, true, false} {
+		w.decides(func(a Actor) error { return w.SetChoices(t.Context(), a, w.record, patient.Choices{MaskedInEmergency: too}) })
+		if got := w.sees(martin); (got == consultation) != too {
+			t.Errorf("masked too %t: she sees %q", too, got)
+		}
+	}
+}
+
+// TestATreatingPhysicianWhoCannotBeToldKeepsNoHelpAway erases the mailbox.
+func TestATreatingPhysicianWhoCannotBeToldKeepsNoHelpAway(t *testing.T) {
+	w := newWard(t)
+	w.decides(func(a Actor) error { return w.NameRole(t.Context(), a, w.record, addr(thomas), patient.TreatingPhysician) })
+	w.must(w.Erase(t.Context(), "operator", addr(thomas)))
+	if _, err := w.BreakGlass(t.Context(), w.login(martin), w.record, policy.BrokenGlass, because); err != nil {
+		t.Errorf("BreakGlass = %v", err)
+	}
+}
+
+func TestThePatientSeesWhoCanSeeADocumentAndWhy(t *testing.T) {
+	w := newWard(t)
+	ctx := t.Context()
+	id := w.file(alice, psychiatry, vault.Masked)
+	w.must(w.Declare(ctx, w.login(martin), w.record, InCareTeam))
+	w.decides(func(a Actor) error { return w.NameRole(ctx, a, w.record, addr(thomas), patient.TreatingPhysician) })
+	w.must(w.Block(ctx, "operator", addr(alice), addr(leroy), true))
+	list, err := w.WhoCanSee(ctx, w.login(alice), id)
+	w.must(err)
+	got := map[string]string{}
+	for _, v := range list {
+		got[v.Name+" "+string(v.Profession)] = fmt.Sprintf("%t %s", v.Access.Allow, v.Access.Rule)
+	}
+	for who, want := range map[string]string{
+		"Alix ESSAI ":              "true document/owner-reads",
+		"Dr Hoda ADAM ":            "true document/author-reads",
+		"Dr Éric THOMAS G15_10":    "true access/treating-physician",
+		"Sylvie MARTIN G15_60":     "false document/masked",
+		"Anne LEROY G15_21":        "false block/by-patient",
+		" " + string(policy.Nurse): "false document/masked",
+	} {
+		if got[who] != want {
+			t.Errorf("%q: %s, want %s", who, got[who], want)
+		}
+	}
+	shown := w.file(alice, psychiatry, 0)
+	list, err = w.WhoCanSee(ctx, w.login(alice), shown)
+	w.must(err)
+	for _, v := range list {
+		if v.Name == "" && v.Access.Allow != policy.Habilitated(v.Profession, psychiatry) {
+			t.Errorf("a %s of the care team: %+v", v.Profession, v.Access)
+		}
+	}
+	if n := slices.IndexFunc(list, func(v Viewer) bool { return v.Name == "" && v.Profession == policy.Physician }); n < 0 || !list[n].Access.Allow {
+		t.Error("physicians are not in the list, or see nothing")
+	}
+	waiting := w.file(alice, psychiatry, vault.HiddenFromPatient)
+	if list, err := w.WhoCanSee(ctx, w.login(alice), waiting); !errors.Is(err, fault.NotFound) || list != nil {
+		t.Errorf("what waits for its announcement gives %v, %v", list, err)
+	}
+}
+
+func TestThePatientSeesAsSomebodyElse(t *testing.T) {
+	w := newWard(t)
+	ctx := t.Context()
+	w.fill()
+	w.file(alice, consultation, vault.HiddenFromPatient)
+	w.file(alice, biology, vault.Masked)
+	w.must(w.Declare(ctx, w.login(martin), w.record, InCareTeam))
+	for as, want := range map[string]string{
+		martin: "11488-4 11502-2 78513-9 57833-6", leroy: "", cardio: "",
+		string(policy.Optician): "78513-9 57833-6", string(policy.AmbulanceDriver): "",
+	} {
+		list, err := w.SeeAs(ctx, w.login(alice), w.record, as)
+		w.must(err)
+		var types []string
+		for _, d := range list {
+			types = append(types, d.Entry.TypeCode)
+		}
+		if got := strings.Join(types, " "); got != want {
+			t.Errorf("as %s: %q, want %q", as, got, want)
+		}
+	}
+	for as, want := range map[string]fault.Kind{stranger: fault.NotFound, bruno: fault.NotFound, "G99": fault.NotFound, "@": fault.Invalid} {
+		if _, err := w.SeeAs(ctx, w.login(alice), w.record, as); fault.Of(err) != want {
+			t.Errorf("as %q gives %v", as, err)
+		}
+	}
+}
+
+func TestAnOperatorLearnsTheRuleAndNothingElse(t *testing.T) {
+	w := newWard(t)
+	ctx := t.Context()
+	id := w.file(alice, psychiatry, 0)
+	w.must(w.Declare(ctx, w.login(martin), w.record, InCareTeam))
+	for _, c := range []struct{ who, document, rule string }{
+		{martin, id, "habilitation/not-this-type"},
+		{martin, psychiatry, "habilitation/not-this-type"},
+		{martin, consultation, "access/care-team"},
+		{adam, id, "document/author-reads"},
+		{adam, consultation, "access/no-consent"},
+	} {
+		x, err := w.WhyDocument(ctx, "operator", addr(c.who), addr(alice), c.document)
+		if err != nil || x.Rule != c.rule || x.FR == "" {
+			t.Errorf("%s and %s: %+v, %v", c.who, c.document, x, err)
+		}
+		for _, whose := range []string{alice, c.who} {
+			if e := w.last(whose); e.Act != "why-document" || e.Object != c.rule || e.Actor != "operator" {
+				t.Errorf("the trail of %s says %+v", whose, e)
+			}
+		}
+	}
+	for _, of := range []string{ghost, thomas} {
+		if _, err := w.WhyDocument(ctx, "operator", addr(martin), addr(of), consultation); !errors.Is(err, fault.NotFound) {
+			t.Errorf("of %s: %v", of, err)
+		}
+	}
+	if _, err := w.WhyDocument(ctx, "operator", addr(martin), addr(bruno), id); !errors.Is(err, fault.NotFound) {
+		t.Error("a document of another record is explained")
+	}
+}
