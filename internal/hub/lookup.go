@@ -1,8 +1,8 @@
 package hub
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -129,33 +129,35 @@ func told(d policy.Decision) policy.Decision {
 	return policy.Decision{Rule: "access/no-consent"}
 }
 
-// refused writes a refusal down and makes its error. The patient's trail has it
-// whole. The actor's own has it too where nothing may be told, so that a record
-// that does not exist costs what one that is shut does, and it counts.
+// refused writes a refusal down and makes its error. The patient's trail has it;
+// where nothing may be told, the actor's own has it too, and it counts. That of a
+// space that never opened, or whose owner objected, is in the trail of the hub
+// in place of the patient's, so that all of it takes as long as if there were no
+// such space.
 func (h *Hub) refused(ctx context.Context, part store.Part, e audit.Entry, a Actor, d policy.Decision) error {
 	e = decided(e, d)
-	note := func(part store.Part) error {
-		return h.commit(ctx, part, func(t *tx) error { t.note(e); return nil })
+	switch {
+	case policy.Discreet(d.Rule):
+	case part == nowhere:
+		return h.note(ctx, a.Part, e, refuse(d))
+	default:
+		return h.note(ctx, part, e, refuse(d))
 	}
-	if !policy.Discreet(d.Rule) {
-		if part == nowhere {
-			part = a.Part
+	at, elsewhere := part, e
+	elsewhere.Object = cmp.Or(e.Object, string(part))
+	if part == nowhere || d.Rule == "space/unknown" || d.Rule == "space/never-opened" || d.Rule == "space/opposed" || d.Rule == "space/erased" {
+		at, e = hubPart, elsewhere
+	}
+	if err := h.note(ctx, at, e, nil); err != nil {
+		return err
+	}
+	if a.Part != at {
+		if err := h.note(ctx, a.Part, elsewhere, nil); err != nil {
+			return err
 		}
-		return errors.Join(note(part), refuse(d))
 	}
-	at := part
-	if part == nowhere || d.Rule == "space/unknown" {
-		at = hubPart
-	}
-	err := note(at)
-	if err == nil && a.Part != part {
-		err = note(a.Part)
-	}
-	if err == nil {
-		_ = h.throttleSender(a, 1, 1)
-		err = refuse(d)
-	}
-	return err
+	_ = h.throttleSender(a, 1, 1)
+	return refuse(d)
 }
 
 // once does fn the first time that a session does an act on a record. Who has
