@@ -133,7 +133,7 @@ func (c *checker) values(v any, p property, path string) {
 func (c *checker) value(v any, p property, path string) {
 	kind := p.ty.name
 	switch {
-	case kind == "Resource":
+	case kind == "Resource" || c.t.resources[kind]:
 		c.resource(v, path)
 		return
 	case primitive(kind):

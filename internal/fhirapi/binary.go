@@ -1,0 +1,156 @@
+package fhirapi
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/fhir"
+	"vaguemestre/internal/hub"
+)
+
+// raw is an answer that is bytes, or a document that is read as it is sent.
+type raw struct {
+	media   string
+	data    []byte
+	content hub.Content
+	file    bool // to be kept by a browser, not shown
+}
+
+// readBinary gives the document itself: its bytes, or, to whoever asks for
+// FHIR only, a Binary with them in base64. Its bytes never change.
+func (c *call) readBinary() (answer, error) {
+	if c.method == http.MethodHead { // what it would be; nothing is opened
+		d, err := c.hub.Document(c.ctx, c.actor, c.id)
+		if err != nil {
+			return answer{}, err
+		}
+		return answer{version: d.Entry.LogicalID, raw: &raw{media: d.Entry.MediaType, content: sized(d.Entry.Size), file: true}}, nil
+	}
+	d, content, err := c.hub.OpenDocument(c.ctx, c.actor, c.id)
+	if err != nil {
+		return answer{}, err
+	}
+	if !fhirWanted(c.header, c.query.Get("_format"), d.Entry.MediaType) {
+		return answer{version: d.Entry.LogicalID, raw: &raw{media: d.Entry.MediaType, content: content, file: true}}, nil
+	}
+	var b bytes.Buffer
+	if err := content.ReadRange(&b, 0, content.Size()); err != nil {
+		return answer{}, err
+	}
+	return answer{version: d.Entry.LogicalID, resource: fhir.Binary{
+		Kind: "Binary", ID: d.ID, ContentType: d.Entry.MediaType, Data: b.Bytes(),
+		SecurityContext: &fhir.Reference{Reference: "DocumentReference/" + d.ID}}}, nil
+}
+
+// sized is a Content of which only the size is asked.
+type sized int64
+
+func (s sized) Size() int64 { return int64(s) }
+
+func (s sized) ReadRange(io.Writer, int64, int64) error {
+	return fmt.Errorf("fhirapi: content is not open: %w", fault.Internal)
+}
+
+// fhirWanted reports whether a Binary is asked for as a resource: where FHIR is
+// named, and neither the media type itself nor anything at all is.
+func fhirWanted(h http.Header, format, media string) bool {
+	accept := h.Get("Accept")
+	if format != "" {
+		accept = strings.ReplaceAll(format, " ", "+")
+	}
+	wanted := false
+	for one := range strings.SplitSeq(accept, ",") {
+		m, _, _ := mime.ParseMediaType(strings.TrimSpace(one))
+		switch {
+		case slices.Contains(jsonTypes, m):
+			wanted = true
+		case m == media, m == "*/*" && !strings.Contains(one, "q=0"):
+			return false
+		}
+	}
+	return wanted
+}
+
+// write sends an answer.
+func (s *Server) write(w http.ResponseWriter, r *http.Request, a answer) error {
+	h := w.Header()
+	if a.version != "" {
+		h.Set("ETag", `W/"`+a.version+`"`)
+	}
+	if t := readTime(a.modified); a.modified != "" {
+		h.Set("Last-Modified", t.UTC().Format(http.TimeFormat))
+	}
+	if a.location != "" {
+		h.Set("Location", a.location)
+	}
+	if match := r.Header.Get("If-None-Match"); match != "" && a.version != "" && a.status == 0 && match == h.Get("ETag") {
+		w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	if a.raw == nil {
+		writeJSON(w, r, status(a), a.resource)
+		return nil
+	}
+	h.Set("Content-Type", or(a.raw.media, "application/octet-stream"))
+	if a.raw.content == nil {
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.raw.data))
+		return nil
+	}
+	if a.raw.file {
+		h.Set("Content-Disposition", "attachment") // its name would say what it is
+		h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+	}
+	if a.version != "" {
+		h.Set("ETag", `"`+a.version+`"`) // the bytes are the same: ranges may be joined
+	}
+	body := &reader{content: a.raw.content}
+	http.ServeContent(w, r, "", time.Time{}, body)
+	if body.err != nil && !errors.Is(body.err, io.EOF) {
+		return fmt.Errorf("fhirapi: binary: %w", body.err)
+	}
+	return nil
+}
+
+// A reader reads a document from wherever it is asked to.
+type reader struct {
+	content hub.Content
+	at      int64
+	err     error
+}
+
+// Read implements io.Reader.
+func (r *reader) Read(p []byte) (int, error) {
+	n := min(int64(len(p)), r.content.Size()-r.at)
+	if n <= 0 {
+		return 0, io.EOF
+	}
+	into := bytes.NewBuffer(p[:0])
+	if r.err = r.content.ReadRange(into, r.at, n); r.err != nil {
+		return 0, r.err
+	}
+	r.at += n
+	return int(n), nil
+}
+
+// Seek implements io.Seeker.
+func (r *reader) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += r.at
+	case io.SeekEnd:
+		offset += r.content.Size()
+	}
+	if offset < 0 {
+		return 0, fmt.Errorf("fhirapi: seek before the beginning: %w", fault.Invalid)
+	}
+	r.at = offset
+	return offset, nil
+}

@@ -1,0 +1,356 @@
+package fhirapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"slices"
+
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/fhir"
+	"vaguemestre/internal/hub"
+	"vaguemestre/vault"
+)
+
+// An operation changes one thing of a document.
+type operation struct {
+	op    string // "replace", "add", "remove" or "test"
+	steps []step
+	name  string // of the field that "add" adds to what steps lead to; "": to it as JSON Patch does
+	value any
+}
+
+const maxOperations = 20
+
+// changeable are the elements of a document that may be changed at all (PDSm,
+// flux 03).
+var changeable = []string{"status", "securityLabel", "extension"}
+
+func onlyChangeable() error {
+	return &problem{kind: fault.Invalid, status: http.StatusMethodNotAllowed, code: "not-supported",
+		fr: "On ne peut modifier que status, securityLabel et les extensions isArchived et isDeleted.",
+		en: "Only status, securityLabel and the extensions isArchived and isDeleted may be changed."}
+}
+
+func badPatch() error {
+	return unprocessable("La modification demandée ne s'applique pas à cette fiche.", "The change does not apply to this document.")
+}
+
+// operations reads a patch: JSON Patch (RFC 6902), or the Parameters of a
+// FHIRPath Patch.
+func operations(media string, body []byte, lim fhir.Limits) ([]operation, error) {
+	switch {
+	case media == "application/json-patch+json":
+		return jsonPatch(body, lim)
+	case slices.Contains(jsonTypes, media):
+		if _, err := checked(body, "Parameters", lim); err != nil {
+			return nil, err
+		}
+		return fhirPathPatch(body)
+	}
+	return nil, &problem{kind: fault.Invalid, status: http.StatusUnsupportedMediaType, code: "not-supported",
+		fr: "Envoyez un JSON Patch ou un FHIRPath Patch.", en: "Send a JSON Patch or a FHIRPath Patch."}
+}
+
+func jsonPatch(body []byte, lim fhir.Limits) ([]operation, error) {
+	wrapped := append(append([]byte(`{"patch":`), body...), '}') // Decode reads objects, and bounds them
+	o, err := fhir.Decode(wrapped, lim)
+	if err != nil {
+		return nil, err
+	}
+	list, ok := o["patch"].([]any)
+	if !ok || len(list) == 0 || len(list) > maxOperations || len(o) != 1 {
+		return nil, invalid("Ce n'est pas un JSON Patch.", "This is no JSON Patch.")
+	}
+	var out []operation
+	for _, one := range list {
+		o, _ := one.(map[string]any)
+		op, _ := o["op"].(string)
+		path, _ := o["path"].(string)
+		steps, ok := parsePointer(path)
+		if !ok || !slices.Contains([]string{"replace", "add", "remove", "test"}, op) {
+			return nil, invalid("Une opération du JSON Patch n'est pas conforme, ou n'est pas disponible.", "An operation of the JSON Patch is not valid, or not available.")
+		}
+		out = append(out, operation{op: op, steps: steps, value: o["value"]})
+	}
+	return out, nil
+}
+
+func fhirPathPatch(body []byte) ([]operation, error) {
+	var p struct{ Parameter []patchPart }
+	if err := json.Unmarshal(body, &p); err != nil {
+		return nil, invalid("Ce n'est pas un FHIRPath Patch.", "This is no FHIRPath Patch.")
+	}
+	names := map[string]string{"replace": "replace", "add": "add", "delete": "remove"}
+	var out []operation
+	for _, one := range p.Parameter {
+		var o operation
+		ok := one.Name == "operation"
+		for _, part := range one.Part {
+			switch part.Name {
+			case "type":
+				o.op = names[part.Code]
+			case "path":
+				o.steps, ok = parseFHIRPath(part.String)
+			case "name":
+				o.name = part.String
+			case "value":
+				o.value = part.value()
+			}
+		}
+		if !ok || o.op == "" || o.op == "add" && o.name == "" || len(out) == maxOperations {
+			return nil, invalid("Une opération du FHIRPath Patch n'est pas conforme, ou n'est pas disponible.", "An operation of the FHIRPath Patch is not valid, or not available.")
+		}
+		out = append(out, o)
+	}
+	if len(out) == 0 {
+		return nil, invalid("Le FHIRPath Patch est vide.", "The FHIRPath Patch is empty.")
+	}
+	return out, nil
+}
+
+// A patchPart is a parameter of a FHIRPath Patch, with the values that the
+// changeable elements are made of.
+type patchPart struct {
+	Name    string
+	Part    []patchPart
+	Code    string          `json:"valueCode"`
+	String  string          `json:"valueString"`
+	URI     string          `json:"valueUri"`
+	Boolean *bool           `json:"valueBoolean"`
+	Concept json.RawMessage `json:"valueCodeableConcept"`
+	Coding  json.RawMessage `json:"valueCoding"`
+}
+
+// value is what the part says, as decoded JSON; one with parts is an object.
+func (p patchPart) value() any {
+	if len(p.Part) > 0 {
+		o := map[string]any{}
+		for _, part := range p.Part {
+			o[part.Name] = part.value()
+		}
+		return o
+	}
+	for _, raw := range []json.RawMessage{p.Concept, p.Coding} {
+		var v any
+		if raw != nil && json.Unmarshal(raw, &v) == nil {
+			return v
+		}
+	}
+	if p.Boolean != nil {
+		return *p.Boolean
+	}
+	return or(p.Code, or(p.String, p.URI))
+}
+
+// apply does one operation on what may be changed of a document.
+func (o operation) apply(doc map[string]any) error {
+	if root := o.root(); !slices.Contains(changeable, root) {
+		return onlyChangeable()
+	}
+	if o.op == "add" {
+		return o.add(doc)
+	}
+	at := places(doc, o.steps)
+	if len(at) != 1 {
+		return badPatch()
+	}
+	v, there := at[0].value()
+	switch {
+	case !there:
+		return badPatch()
+	case o.op == "test" && !reflect.DeepEqual(v, o.value):
+		return fault.Conflict
+	case o.op == "replace":
+		at[0].put(o.value)
+	case o.op == "remove":
+		at[0].remove()
+	}
+	return nil
+}
+
+// root is the element of the document that the operation is about.
+func (o operation) root() string {
+	if len(o.steps) == 0 {
+		return o.name
+	}
+	return o.steps[0].field
+}
+
+// add adds a value: to the list that is a field, or as the field.
+func (o operation) add(doc map[string]any) error {
+	steps := slices.Clone(o.steps)
+	appends := false
+	if o.name != "" {
+		steps, appends = append(steps, step{field: o.name}), true
+	} else if last := steps[len(steps)-1]; last.field == "" && last.where == "" {
+		steps, appends = steps[:len(steps)-1], true // where in the list does not matter: it has no order
+	}
+	at := places(doc, steps)
+	if len(at) != 1 {
+		return badPatch()
+	}
+	v, there := at[0].value()
+	list, isList := v.([]any)
+	switch {
+	case there && isList && appends:
+		at[0].put(append(list, o.value))
+	case !there && appends && steps[len(steps)-1].field != "status":
+		at[0].put([]any{o.value})
+	default:
+		at[0].put(o.value)
+	}
+	return nil
+}
+
+// change says what operations make of a document.
+func (s *Server) change(d hub.DocumentView, ops []operation) (hub.DocumentChange, error) {
+	var change hub.DocumentChange
+	now := s.documentReference(d)
+	text, err := json.Marshal(map[string]any{"status": now.Status, "securityLabel": now.SecurityLabel, "extension": now.Extension})
+	if err != nil {
+		return change, err
+	}
+	doc := map[string]any{}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return change, err
+	}
+	whole := false // all labels are given anew
+	for _, o := range ops {
+		if err := o.apply(doc); err != nil {
+			return change, err
+		}
+		whole = whole || len(o.steps) == 1 && o.root() == "securityLabel" && o.name == ""
+	}
+	return s.difference(d, doc, whole)
+}
+
+// difference says how what became of the changeable elements differs from what
+// the document is.
+func (s *Server) difference(d hub.DocumentView, doc map[string]any, whole bool) (c hub.DocumentChange, err error) {
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return c, err
+	}
+	var want struct {
+		Status        string
+		SecurityLabel []fhir.CodeableConcept
+		Extension     []fhir.Extension
+	}
+	if json.Unmarshal(text, &want) != nil {
+		return c, badPatch()
+	}
+	confidentiality, flags, err := readLabels(want.SecurityLabel)
+	switch {
+	case err != nil:
+		return c, err
+	case confidentiality != "" && confidentiality != or(d.Entry.Confidentiality, "N"):
+		return c, onlyChangeable()
+	}
+	if added := flags &^ d.Flags & shown; added != 0 && !whole { // hiding from one does not show to another
+		flags |= d.Flags & shown
+	}
+	for _, e := range want.Extension {
+		switch {
+		case e.Boolean == nil:
+			return c, onlyChangeable()
+		case e.URL == extArchived && *e.Boolean:
+			flags |= vault.Archived
+		case e.URL == extDeleted && *e.Boolean:
+			flags |= vault.Deleted
+		case e.URL != extArchived && e.URL != extDeleted:
+			return c, onlyChangeable()
+		}
+	}
+	switch was := documentStatus(d.Flags); {
+	case want.Status == was:
+	case want.Status == "superseded", want.Status == "entered-in-error": // how clients say that a document is withdrawn
+		flags |= vault.Deleted
+	case want.Status == "current":
+		flags &^= vault.Deleted
+	default:
+		return c, badPatch()
+	}
+	c.Masked = changed(d.Flags, flags, vault.Masked)
+	c.HiddenFromPatient = changed(d.Flags, flags, vault.HiddenFromPatient)
+	c.HiddenFromRepresentatives = changed(d.Flags, flags, vault.HiddenFromRepresentatives)
+	c.Archived = changed(d.Flags, flags, vault.Archived)
+	c.Deleted = changed(d.Flags, flags, vault.Deleted)
+	return c, nil
+}
+
+// shown are the states that say to whom a document is shown.
+const shown = vault.Masked | vault.HiddenFromPatient | vault.HiddenFromRepresentatives
+
+func changed(was, is, f vault.Flags) *bool {
+	if was&f == is&f {
+		return nil
+	}
+	on := is&f != 0
+	return &on
+}
+
+// patchDocument changes a document by its id; patchByIdentifier by any of its
+// identifiers, of which exactly one document must have it.
+func (c *call) patchDocument() (answer, error) {
+	d, err := c.hub.Document(c.ctx, c.actor, c.id)
+	if err != nil {
+		return answer{}, err
+	}
+	return c.patch(d)
+}
+
+func (c *call) patchByIdentifier() (answer, error) {
+	found, err := c.byIdentifier()
+	switch {
+	case err != nil:
+		return answer{}, err
+	case len(found) == 0:
+		return answer{}, notFound()
+	case len(found) > 1:
+		return answer{}, &problem{kind: fault.Conflict, code: "multiple-matches",
+			fr: "Plusieurs fiches portent cet identifiant.", en: "Several documents have this identifier."}
+	}
+	return c.patch(found[0])
+}
+
+// byIdentifier finds the documents that a conditional request is about.
+func (c *call) byIdentifier() ([]hub.DocumentView, error) {
+	id := c.query.Get("identifier")
+	if id == "" {
+		return nil, &problem{kind: fault.Conflict, code: "required",
+			fr: "Indiquez identifier=système|valeur.", en: "Name identifier=system|value."}
+	}
+	record, err := c.recordOf()
+	if err != nil {
+		return nil, err
+	}
+	all, err := documents.items(c, record)
+	return slices.DeleteFunc(slices.Clone(all), func(d hub.DocumentView) bool { return !hasID(c.Server, d, id) }), err
+}
+
+func (c *call) patch(d hub.DocumentView) (answer, error) {
+	ops, err := operations(c.media, c.body, c.cfg.Limits.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	version := ifMatch(c.header)
+	if version != "" && version != d.Entry.EntryUUID {
+		return answer{}, fault.Conflict
+	}
+	change, err := c.change(d, ops)
+	if err != nil {
+		return answer{}, err
+	}
+	if (change != hub.DocumentChange{}) {
+		change.IfVersion = version
+		if d, err = c.hub.ChangeDocument(c.ctx, c.actor, d.ID, change); err != nil {
+			return answer{}, err
+		}
+	}
+	a := c.documentAnswer(d)
+	if c.prefers("return=minimal") {
+		a.resource = nil
+	}
+	return a, nil
+}
