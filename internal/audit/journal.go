@@ -57,6 +57,9 @@ func (w Witness) Verify(public ed25519.PublicKey) bool {
 }
 
 func hashHeads(heads map[store.Part]Mark) ([]byte, error) {
+	if len(heads) == 0 {
+		heads = nil // as it is read back
+	}
 	text, err := json.Marshal(heads) // in the order of the names
 	sum := sha256.Sum256(text)
 	return sum[:], err

@@ -56,6 +56,22 @@ func TestAJournalTellsWhatEachCheckpointSaw(t *testing.T) {
 	}
 }
 
+func TestACheckpointOfAHubAtRestIsSignedToo(t *testing.T) {
+	path, k := newJournal(t)
+	j, err := OpenJournal(path, k.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, none := range []map[store.Part]Mark{nil, {}} {
+		if _, err := j.Append(k, noon.Add(time.Hour), none, 3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := ReadJournal(path, k.Public()); err != nil || got.Last.Number != 5 {
+		t.Errorf("ReadJournal = %+v, %v", got.Last, err)
+	}
+}
+
 func TestAJournalGoesOnWhereItStopped(t *testing.T) {
 	path, k := newJournal(t)
 	whole := readFile(t, path)
