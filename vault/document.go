@@ -64,7 +64,7 @@ func Add(w store.Writer, s fact.Scope, e Entry, f Flags, session *keyring.Sessio
 			return err
 		}
 	}
-	if err := fact.Put(w, s, "doc/i/"+id, filed(seq, e)); err != nil {
+	if err := fact.Put(w, s, "doc/i/"+id, filed(seq, e, f)); err != nil {
 		return err
 	}
 	return await(w, s, id, e, f)

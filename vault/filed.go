@@ -24,11 +24,12 @@ type Filed struct {
 	AuthorID       string    `json:",omitempty"`
 	OrganisationID string    `json:",omitempty"`
 	Depositor      Depositor `json:",omitempty"`
+	Flags          Flags     `json:",omitempty"` // as it was filed
 }
 
-func filed(seq uint64, e Entry) Filed {
+func filed(seq uint64, e Entry, f Flags) Filed {
 	return Filed{
-		ID: e.EntryUUID, Seq: seq, LogicalID: e.LogicalID, SHA256: e.SHA256,
+		ID: e.EntryUUID, Seq: seq, Flags: f, LogicalID: e.LogicalID, SHA256: e.SHA256,
 		Sender: e.Sender, FiledBy: e.FiledBy, Establishment: e.Establishment,
 		AuthorID: e.Author.ID, OrganisationID: e.Author.OrganisationID, Depositor: e.Depositor,
 	}
@@ -38,6 +39,16 @@ func filed(seq uint64, e Entry) Filed {
 // is none, or one of version 1, of which nothing is known.
 func FiledAs(r store.Reader, s fact.Scope, id string) (f Filed, ok bool, err error) {
 	return fact.Get[Filed](r, s, "doc/i/"+id)
+}
+
+// FlagsOf returns the states of a document, Superseded apart, to a role that
+// opens nothing.
+func FlagsOf(r store.Reader, s fact.Scope, f Filed) (Flags, error) {
+	st, ok, err := StateOf(r, s, f.ID)
+	if !ok {
+		st.Flags = f.Flags
+	}
+	return st.Flags, err
 }
 
 // Find returns the ID of the document with a producer's uniqueId.

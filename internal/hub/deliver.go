@@ -225,7 +225,7 @@ func (h *Hub) write(t *tx, folder mailbox.FolderID, s *sealedMail) error {
 		return err
 	}
 	for _, d := range s.documents {
-		same, err := h.fileDocument(t, s.actor, d, s.rule)
+		_, same, err := h.fileDocument(t, s.actor, d, s.rule)
 		if err != nil {
 			return err
 		}

@@ -2,13 +2,10 @@ package hub
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // the hash that XDS asks for
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
 
-	"vaguemestre/internal/cda"
 	"vaguemestre/internal/document"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
@@ -117,10 +114,9 @@ func (h *Hub) persons(to []addressee) (patients []document.Person, others bool) 
 		if err != nil {
 			continue // resolve has refused it
 		}
-		t := a.Space.Traits
-		patients = append(patients, document.Person{Matricule: m, Traits: cda.Traits{
-			BirthName: t.BirthName, FirstNames: t.FirstNames, BirthDate: t.BirthDate, Sex: t.Sex, BirthPlace: t.BirthPlace,
-		}})
+		person := personOf(a.Space)
+		person.Matricule = m
+		patients = append(patients, person)
 	}
 	return patients, others
 }
@@ -243,6 +239,8 @@ func (s *sealedMail) share(refs []vault.Ref) {
 // entry says what is known of a document.
 func (f found) entry(p *parcel) vault.Entry {
 	e := entryOf(f.Document)
+	e.EntryUUID = vault.NewID()
+	e.LogicalID = e.EntryUUID
 	e.Sender, e.FiledBy, e.Establishment = p.Actor.Address.Canonical(), string(p.Actor.Part), p.Actor.Establishment
 	e.Doubts, e.MessageID = slices.Clone(f.doubts), p.mail.MessageID()
 	e.Filed, e.Size, e.SHA1, e.SHA256 = p.receipt.Time, int64(len(f.content)), f.sha1, f.sha256
@@ -256,52 +254,8 @@ func (f found) entry(p *parcel) vault.Entry {
 	return e
 }
 
-// entryOf says what a document says of itself.
-func entryOf(d document.Document) vault.Entry {
-	id := vault.NewID()
-	return vault.Entry{
-		EntryUUID: id, LogicalID: id, UniqueID: d.UniqueID,
-		TypeCode: d.Type.Code, Class: d.Type.Class.Code, Shelf: d.Type.Shelf.Code,
-		FormatCode: d.FormatCode, MediaType: d.MediaType, Title: d.Title, Language: d.Language,
-		Facility: vault.Code(d.Facility), PracticeSetting: vault.Code(d.PracticeSetting), EventCodes: codesOf(d.Events),
-		Confidentiality: confidentialityOf(d.Confidentiality),
-		Created:         d.Created, ServiceStart: d.ServiceStart, ServiceStop: d.ServiceStop,
-		Author: vault.Author(d.Author), Authenticator: vault.Author(d.Authenticator), Replaces: d.Replaces,
-		Set: vault.SubmissionSet{ID: d.Set.UniqueID, Source: d.Set.SourceID, Title: d.Set.Title,
-			ContentType: vault.Code(d.Set.ContentType), Time: d.Set.Submitted},
-	}
-}
-
-func codesOf(list []cda.Code) (codes []vault.Code) {
-	for _, c := range list {
-		codes = append(codes, vault.Code(c))
-	}
-	return codes
-}
-
-func confidentialityOf(c document.Confidentiality) string {
-	switch {
-	case c.VeryRestricted:
-		return "V"
-	case c.Restricted:
-		return "R"
-	}
-	return "N"
-}
-
-// sums returns the SHA-1, which XDS asks for, and the SHA-256, which can be
-// relied on, in hexadecimal.
-func sums(content []byte) (short, long string) {
-	return fmt.Sprintf("%x", sha1.Sum(content)), fmt.Sprintf("%x", sha256.Sum256(content))
-}
-
-func (f found) flags() (flags vault.Flags) {
-	if f.Confidentiality.Masked {
-		flags |= vault.Masked
-	}
-	if f.Confidentiality.HiddenFromRepresentatives {
-		flags |= vault.HiddenFromRepresentatives
-	}
+func (f found) flags() vault.Flags {
+	flags := flagsOf(f.Confidentiality)
 	if len(f.doubts) > 0 {
 		flags |= vault.ToVerify
 	}

@@ -1,9 +1,6 @@
 package hub
 
-import (
-	"vaguemestre/internal/fault"
-	"vaguemestre/policy"
-)
+import "vaguemestre/internal/fault"
 
 // The errors of integrating a document (ANS, volet de transmission d'un
 // document CDA par messagerie, error-codes.md), and other rules of the door
@@ -54,12 +51,6 @@ var (
 
 // byCode gives the refusal for each code that identity can be refused with.
 var byCode = map[int]*Refusal{903: &noIdentity, 904: &otherTraits, 905: &incompleteTraits, 906: &otherIdentity}
-
-// unknownPatient is 902, to one who may know no more than that. The rule is in
-// the trail.
-func unknownPatient(d policy.Decision) error {
-	return &Refusal{Code: 902, Rule: d.Rule, Kind: fault.NotFound}
-}
 
 // mailed says of a refusal that it is a whole mail's.
 func mailed(r Refusal) *Refusal {

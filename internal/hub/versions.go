@@ -79,7 +79,7 @@ func (h *Hub) mayReplace(r store.Reader, part store.Part, a Actor, f vault.Filed
 	if _, replaced, err := vault.Newer(r, h.scope(part), f.ID); err != nil || replaced {
 		return errOr(err, &notTheNewest)
 	}
-	st, _, err := vault.StateOf(r, h.scope(part), f.ID)
+	flags, err := vault.FlagsOf(r, h.scope(part), f)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (h *Hub) mayReplace(r store.Reader, part store.Part, a Actor, f vault.Filed
 		return err
 	}
 	req.Act = policy.AmendDocument
-	req.Document = documentFacts(vault.Document{ID: f.ID, Flags: st.Flags, Entry: vault.Entry{
+	req.Document = documentFacts(vault.Document{ID: f.ID, Flags: flags, Entry: vault.Entry{
 		Sender: f.Sender, FiledBy: f.FiledBy, Establishment: f.Establishment, Depositor: f.Depositor,
 		Author: vault.Author{ID: f.AuthorID, OrganisationID: f.OrganisationID},
 	}}, a)
