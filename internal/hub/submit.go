@@ -143,14 +143,14 @@ func (l *lot) decide(d sealedDocument) (rule string, err error) {
 	req := l.standing.request
 	req.Document = documentFacts(vault.Document{Flags: d.flags, Entry: d.entry}, l.actor)
 	req.Document.BeingFiled = true
-	if d.flags.Has(vault.HiddenFromPatient) {
-		req.Act = policy.HideDocument
-		if d := policy.Decide(req); !d.Allow {
-			return "", refuse(d)
-		}
-	}
 	req.Act = policy.FileDocument
 	decision := policy.Decide(req)
+	if decision.Allow && d.flags.Has(vault.HiddenFromPatient) {
+		req.Act = policy.HideDocument
+		if hidden := policy.Decide(req); !hidden.Allow {
+			decision = hidden
+		}
+	}
 	if !decision.Allow {
 		return "", refuse(decision)
 	}
@@ -193,20 +193,26 @@ func (l *lot) views(ctx context.Context) ([]DocumentView, error) {
 	v := l.standing.view(l.part, l.standing.decide(policy.ListDocuments))
 	views := make([]DocumentView, len(l.filed))
 	for i, d := range l.filed {
-		if l.same[i] != "" && !l.h.Sealed() {
-			var err error
-			if d, err = l.existing(ctx, d, l.same[i]); err != nil {
-				return nil, err
-			}
+		if l.same[i] == "" || l.h.Sealed() {
+			views[i] = viewDocument(v, d, l.standing.mayRead(d, l.actor))
+			continue
 		}
-		views[i] = viewDocument(v, d, l.standing.mayRead(d, l.actor))
+		there, err := l.existing(ctx, l.same[i])
+		if err != nil {
+			return nil, err
+		}
+		access := l.standing.mayRead(there, l.actor)
+		if access.Allow {
+			d = there
+		}
+		views[i] = viewDocument(v, d, told(access))
 	}
 	return views, nil
 }
 
-// existing returns the document that was there already, if the actor may read
-// it; if not, only what they brought, under its ID.
-func (l *lot) existing(ctx context.Context, brought vault.Document, id string) (d vault.Document, err error) {
+// existing returns a document that was there already. One that the actor may
+// not read is shown to them as they brought it.
+func (l *lot) existing(ctx context.Context, id string) (d vault.Document, err error) {
 	key, err := l.h.linger(ctx, l.part)
 	if err != nil {
 		return d, err
@@ -215,9 +221,6 @@ func (l *lot) existing(ctx context.Context, brought vault.Document, id string) (
 		d, err = l.h.document(r, l.part, key, id)
 		return err
 	})
-	if err == nil && !l.standing.mayRead(d, l.actor).Allow {
-		d = brought
-	}
 	return d, err
 }
 
