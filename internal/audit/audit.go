@@ -109,7 +109,7 @@ func Append(w store.Writer, s fact.Scope, k *Key, entries ...Entry) error {
 		value := append([]byte{version}, k.id...)
 		value = k.session.SealValue(value, text, context(s.Part, h.Count))
 		w.Put(entryKey(h.Count), value)
-		h.Hash, fresh = link(h.Hash, h.Count, value, fresh), nil
+		h.Hash, fresh = link(h.Hash, h.Count, digestOf(value, fresh)), nil
 	}
 	return fact.Put(w, s, "aud/head", h)
 }

@@ -81,6 +81,16 @@ func Expire(w store.Writer, s fact.Scope, k *keyring.AuditKey, now time.Time) (b
 	return true, fact.Put(w, s, "aud/cut", c)
 }
 
+// Left reports whether a trail has entries that were not destroyed.
+func Left(r store.Reader, s fact.Scope) (bool, error) {
+	h, err := Head(r, s)
+	if err != nil {
+		return false, err
+	}
+	c, err := cutOf(r, s, nil)
+	return h.Count > c.Count, err
+}
+
 // cutOf reads where a trail was cut; the zero Cut if it never was. A cut that
 // this hub did not sign is fault.Corrupt.
 func cutOf(r store.Reader, s fact.Scope, public ed25519.PublicKey) (Cut, error) {

@@ -150,13 +150,6 @@ func (j *Journal) Knows(part store.Part, m Mark) bool {
 	return j.forest.has(part, m)
 }
 
-// Proof returns the last checkpoint and the proof that a trail's head is in it.
-func (j *Journal) Proof(part store.Part) (Witness, Proof) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.last, j.forest.proof(part)
-}
-
 // Append writes a checkpoint, durably, and returns its number. heads are those
 // of the trails that have grown. After an error the journal must be opened anew.
 func (j *Journal) Append(k *keyring.AuditKey, now time.Time, heads map[store.Part]Mark, secrets uint64) (uint64, error) {
@@ -211,6 +204,18 @@ type History struct {
 	Marks   map[store.Part][]Mark // what every checkpoint saw of a trail, in order
 	Last    Witness
 	Secrets uint64 // the newest generation of erasure secrets that any saw
+
+	forest *forest
+}
+
+// Proof returns the mark at which a trail was last seen, and the proof that the
+// last checkpoint covers it. ok is false for a trail that was never seen.
+func (h History) Proof(part store.Part) (seen Mark, p Proof, ok bool) {
+	marks := h.Marks[part]
+	if len(marks) == 0 {
+		return seen, p, false
+	}
+	return marks[len(marks)-1], h.forest.proof(part), true
 }
 
 // ReadJournal verifies the journal at path and returns what it tells.
@@ -228,6 +233,43 @@ func ReadJournal(path string, public ed25519.PublicKey) (h History, err error) {
 			h.Marks[part] = append(h.Marks[part], m)
 		}
 	})
-	h.Last = j.last
+	h.Last, h.forest = j.last, j.forest
 	return h, err
+}
+
+// A Period is which entries of a trail a period of time can concern.
+type Period struct {
+	After uint64 // up to this number they are older
+	UpTo  uint64 // after this number they are newer; 0: none is known to be
+}
+
+// slack is how far the clocks of entries and checkpoints may be apart.
+const slack = time.Hour
+
+// Periods verifies the journal at path and returns what it tells of a period of
+// time: entries have none in clear, but checkpoints do. A zero to is for ever.
+func Periods(path string, public ed25519.PublicKey, from, to time.Time) (map[store.Part]Period, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("audit: journal: %w", err)
+	}
+	defer f.Close()
+	periods := map[store.Part]Period{}
+	j := &Journal{forest: newForest()}
+	return periods, j.walk(f, public, func(c Checkpoint) {
+		before, after := c.Time.Before(from.Add(-slack)), !to.IsZero() && !c.Time.Before(to.Add(slack))
+		if !before && !after {
+			return
+		}
+		for part, m := range c.Heads {
+			p := periods[part]
+			switch {
+			case before:
+				p.After = m.Count
+			case p.UpTo == 0:
+				p.UpTo = m.Count
+			}
+			periods[part] = p
+		}
+	})
 }

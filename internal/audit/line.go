@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vaguemestre/internal/fault"
+	"vaguemestre/policy"
 )
 
 // A Line is an entry as it is handed out to people and to their programs: what
@@ -39,9 +40,9 @@ type Line struct {
 	EN           string    `json:"en"`
 }
 
-// LineOf makes the line of an entry. explain gives the words of a rule, for why
-// it was allowed or refused; nil gives none.
-func LineOf(n uint64, e Entry, explain func(rule string) (fr, en string)) Line {
+// LineOf makes the line of an entry. Its sentences say why it was allowed or
+// refused too, in the words of policy.
+func LineOf(n uint64, e Entry) Line {
 	l := Line{
 		Number: n, Time: e.Time, Kind: e.Kind(), Group: e.Group(), Actor: e.Actor, ActorName: e.ActorName, Role: e.Role,
 		RPPS: e.RPPS, Profession: string(e.Profession), Organisation: e.Organisation, OnBehalf: e.OnBehalf,
@@ -49,9 +50,9 @@ func LineOf(n uint64, e Entry, explain func(rule string) (fr, en string)) Line {
 		Refused: e.Refused, Emergency: e.Emergency,
 	}
 	l.FR, l.EN = Sentence(e)
-	if explain != nil && e.Rule != "" {
-		fr, en := explain(e.Rule)
-		l.FR, l.EN = l.FR+" "+fr, l.EN+" "+en
+	why := policy.Explain(e.Rule)
+	if e.Rule == policy.DefaultDeny || why != policy.Explain(policy.DefaultDeny) { // a rule of the door has none
+		l.FR, l.EN = l.FR+" "+why.FR, l.EN+" "+why.EN
 	}
 	return l
 }

@@ -13,18 +13,27 @@ import (
 	"vaguemestre/internal/store"
 )
 
-// link returns the hash of an entry. key is the trail key it is sealed with, for
-// the first entry that is.
-func link(previous []byte, seq uint64, value, key []byte) []byte {
+// digestOf returns what the chain covers of an entry. key is the trail key it is
+// sealed with, for the first entry that is.
+func digestOf(value, key []byte) digest {
 	m := sha256.New()
-	m.Write(previous)
-	var n [16]byte
-	binary.BigEndian.PutUint64(n[:8], seq)
-	binary.BigEndian.PutUint64(n[8:], uint64(len(value)))
+	var n [8]byte
+	binary.BigEndian.PutUint64(n[:], uint64(len(value)))
 	m.Write(n[:])
 	m.Write(value)
 	m.Write(key)
-	return m.Sum(nil)
+	var d digest
+	m.Sum(d[:0])
+	return d
+}
+
+// link returns the hash of an entry. It needs no more of it than its digest, so
+// that a chain can be shown without what is not to be shown.
+func link(previous []byte, seq uint64, d digest) []byte {
+	b := make([]byte, 0, 2*sha256.Size+8)
+	b = binary.BigEndian.AppendUint64(append(b, previous...), seq)
+	sum := sha256.Sum256(append(b, d[:]...))
+	return sum[:]
 }
 
 // Verify walks the chain and reports the first break as fault.Corrupt. since
@@ -82,10 +91,11 @@ func passes(at Mark, since []Mark) ([]Mark, error) {
 
 // A ring is one ring of a chain: an entry as it is stored.
 type ring struct {
-	Mark         // after it
-	value []byte // of the entry
-	id    string // of its trail key
-	key   []byte // that key, where the entry is the first under it
+	Mark          // after it
+	value  []byte // of the entry
+	id     string // of its trail key
+	key    []byte // that key, where the entry is the first under it
+	digest digest
 }
 
 // walk yields the rings of a chain that comes after a mark, and ends with the
@@ -110,7 +120,8 @@ func walk(r store.Reader, at Mark) iter.Seq2[ring, error] {
 				yield(ring{}, err)
 				return
 			}
-			l.Hash = link(at.Hash, l.Count, l.value, l.key)
+			l.digest = digestOf(l.value, l.key)
+			l.Hash = link(at.Hash, l.Count, l.digest)
 			if at = l.Mark; !yield(l, nil) {
 				return
 			}

@@ -88,6 +88,9 @@ func (h *Hub) erase(ctx context.Context, operator string, part store.Part, a ide
 	}
 	err = h.do(ctx, part, func(t *tx) error {
 		t.note(byOperator(operator, "erase", ""))
+		if err := h.noteClosing(t, part); err != nil {
+			return err
+		}
 		for _, erase := range erasers {
 			if err := erase(t.Writer); err != nil {
 				return err

@@ -185,10 +185,7 @@ func (o *openedTrail) backwards(r store.Reader, before uint64) func(func(audit.N
 
 // line makes the line of an entry as the actor may see it.
 func (o *openedTrail) line(r store.Reader, n audit.Numbered) audit.Line {
-	l := audit.LineOf(n.Number, shown(n.Entry), func(rule string) (string, string) {
-		e := policy.Explain(rule)
-		return e.FR, e.EN
-	})
+	l := audit.LineOf(n.Number, shown(n.Entry))
 	if l.Group == audit.MedicalDocument && l.Object != "" {
 		l.Title = o.title(r, l.Object)
 	}

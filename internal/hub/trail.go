@@ -3,6 +3,7 @@ package hub
 import (
 	"cmp"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"time"
 
@@ -83,9 +84,38 @@ func (h *Hub) trailKey(r store.Reader, part store.Part, now time.Time) (*trailKe
 // VerifyTrail walks the chain of one partition and returns the number of its
 // entries. A break is fault.Corrupt.
 func (h *Hub) VerifyTrail(ctx context.Context, part store.Part, since ...audit.Mark) (entries uint64, err error) {
+	public, err := h.auditPublic(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return h.verifyTrail(ctx, part, public, since)
+}
+
+func (h *Hub) verifyTrail(ctx context.Context, part store.Part, public ed25519.PublicKey, since []audit.Mark) (entries uint64, err error) {
 	err = h.view(ctx, part, func(r store.Reader) error {
-		entries, err = audit.Verify(r, h.scope(part), nil, since...)
+		entries, err = audit.Verify(r, h.scope(part), public, since...)
 		return err
 	})
 	return entries, err
+}
+
+// auditPublic returns the key that cuts are verified with: nil in a sealed hub,
+// which cannot know it, and one that verifies nothing where none was ever made.
+func (h *Hub) auditPublic(ctx context.Context) (public ed25519.PublicKey, err error) {
+	if h.Sealed() {
+		return nil, nil
+	}
+	err = h.view(ctx, hubPart, func(r store.Reader) error {
+		wrapped, err := audit.Signer(r)
+		if err != nil || wrapped == nil {
+			public = ed25519.PublicKey{}
+			return err
+		}
+		k, err := h.Ring.UnwrapAuditKey(wrapped)
+		if err == nil {
+			public = k.Public()
+		}
+		return err
+	})
+	return public, err
 }

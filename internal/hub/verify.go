@@ -1,11 +1,19 @@
 package hub
 
 import (
+	"cmp"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
+	"slices"
+	"sync"
 
+	"golang.org/x/sync/errgroup"
+
+	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/owner"
 	"vaguemestre/internal/store"
@@ -48,37 +56,64 @@ type Report struct {
 func (h *Hub) VerifyTrails(ctx context.Context) (Report, error) {
 	var rep Report
 	marks, err := h.marks(ctx)
-	if err != nil {
-		if fault.Of(err) != fault.Corrupt {
+	public, noKey := h.auditPublic(ctx)
+	for _, err := range []error{err, noKey} {
+		switch fault.Of(err) {
+		case "":
+		case fault.Corrupt:
+			rep.Findings = append(rep.Findings, Finding{"journal", err.Error()})
+		default:
 			return rep, err
 		}
-		rep.Findings = append(rep.Findings, Finding{"journal", err.Error()})
+	}
+	if noKey != nil {
+		public = ed25519.PublicKey{} // which verifies nothing
 	}
 	seen := map[store.Part]bool{}
+	var mu sync.Mutex // of rep, while partitions are verified side by side
+	g, each := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
 	for part, err := range h.Store.Parts(ctx) {
 		if err != nil {
-			return rep, err
+			return rep, errors.Join(err, g.Wait())
 		}
-		rep.Partitions++
 		seen[part] = true
-		n, err := h.VerifyTrail(ctx, part, marks[part]...)
-		rep.Entries += int(n)
-		for _, err := range []error{err, h.verifyRights(ctx, part, marks[part]), h.verifyIndex(ctx, part)} {
-			switch fault.Of(err) {
-			case "":
-			case fault.Corrupt:
-				rep.Findings = append(rep.Findings, Finding{string(part), err.Error()})
-			default:
-				return rep, err
-			}
-		}
+		g.Go(func() error {
+			n, found, err := h.verifyPart(each, part, public, marks[part])
+			mu.Lock()
+			defer mu.Unlock()
+			rep.Partitions++
+			rep.Entries += int(n)
+			rep.Findings = append(rep.Findings, found...)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return rep, err
 	}
 	for part := range marks {
 		if !seen[part] {
 			rep.Findings = append(rep.Findings, Finding{string(part), "audit: the whole partition is missing"})
 		}
 	}
+	slices.SortStableFunc(rep.Findings, func(a, b Finding) int { return cmp.Compare(a.Part, b.Part) })
 	return rep, nil
+}
+
+// verifyPart walks the chain of one partition and checks what else of it is
+// signed or kept twice.
+func (h *Hub) verifyPart(ctx context.Context, part store.Part, public ed25519.PublicKey, marks []audit.Mark) (entries uint64, found []Finding, err error) {
+	entries, err = h.verifyTrail(ctx, part, public, marks)
+	for _, err := range []error{err, h.verifyRights(ctx, part, marks), h.verifyIndex(ctx, part)} {
+		switch fault.Of(err) {
+		case "":
+		case fault.Corrupt:
+			found = append(found, Finding{string(part), err.Error()})
+		default:
+			return entries, found, err
+		}
+	}
+	return entries, found, nil
 }
 
 // Verify opens everything: every chain, every message and every document with
