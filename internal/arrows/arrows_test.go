@@ -36,7 +36,7 @@ var rings = [][]string{
 	{"vault", "internal/account", "internal/audit", "internal/conversation", "internal/directory",
 		"internal/mailbox", "internal/outbox", "internal/owner", "internal/patient", "internal/software"},
 	{"internal/hub"},
-	{"internal/saslauth"}, // how the mail edges log people in
+	{"internal/saslauth", "internal/oauth/fakepsc"}, // how the mail edges log people in; where a demo's professionals do
 	{"smtpd", "imapd", "internal/adminapi", "internal/janitor", "internal/fhirapi", "internal/oauth", "internal/courier"},
 	{"cmd/vaguemestre"},
 }
@@ -60,7 +60,7 @@ var answerable = map[string][]string{
 	"github.com/spf13/cobra":          {"cmd/vaguemestre"},
 	"github.com/pelletier/go-toml":    {"internal/config"},
 	"github.com/klauspost/compress":   {"vault", "internal/mailbox"},
-	"github.com/go-jose/go-jose":      {"internal/oauth"},
+	"github.com/go-jose/go-jose":      {"internal/oauth", "internal/oauth/fakepsc"},
 	"github.com/coreos/go-oidc":       {"internal/oauth"},
 	"golang.org/x/oauth2":             {"internal/oauth"},
 	"github.com/go-webauthn/webauthn": {"internal/account"},

@@ -97,31 +97,33 @@ type Tokens struct {
 	Actor   Actor        // for whom it acts
 }
 
-// Authorize lets a program act for an actor who has just logged in, and returns
-// the code that the program redeems within CodeLife. The scopes are what the
-// person agreed to: no more than the program's.
-func (h *Hub) Authorize(ctx context.Context, a Actor, c software.Client, scopes smart.Scopes, b account.Binding) (code string, err error) {
-	err = h.commit(ctx, a.Part, func(t *tx) error {
-		if _, _, err := h.admit(t, a.Part, c.Name, t.now); err != nil {
-			return err
-		}
-		auth := account.Authorization{Client: c.ID, Name: c.Name, Scopes: scopes.Within(c.Scopes),
-			Begun: t.now, Ends: t.now.Add(CodeLife), Binding: b}
-		id, err := account.Authorize(t, t.Scope, auth, t.now)
+// Authorize lets a program act for whoever has that address, who has just logged
+// in and agreed, and returns the code that the program redeems within CodeLife.
+// The scopes are what the person agreed to: no more than the program's.
+func (h *Hub) Authorize(ctx context.Context, who ident.Address, c software.Client, scopes smart.Scopes, b account.Binding) (code string, err error) {
+	part, known, err := h.find(ctx, who)
+	if err != nil || !known {
+		return "", errors.Join(err, fmt.Errorf("hub: authorize: %w", fault.NotFound))
+	}
+	err = h.commit(ctx, part, func(t *tx) error {
+		a, d, err := h.admit(t, part, c.Name, t.now)
 		if err != nil {
 			return err
 		}
-		auth.ID = id
-		code, auth.Code = h.newToken(codeToken, a.Part, id)
-		by := a
-		by.Device, by.Session = c.Name, sessionName(id)
-		t.note(by.did("authorize", c.ID))
+		if a.Address != who {
+			return fmt.Errorf("hub: authorize: %w", fault.NotFound)
+		}
+		auth := account.Authorization{Client: c.ID, Name: c.Name, Scopes: scopes.Within(c.Scopes),
+			Begun: t.now, Ends: t.now.Add(CodeLife), Binding: b}
+		if auth.ID, err = account.Authorize(t, t.Scope, auth, t.now); err != nil {
+			return err
+		}
+		code, auth.Code = h.newToken(codeToken, part, auth.ID)
+		a.Session = sessionName(auth.ID)
+		t.note(decided(a.did("authorize", c.ID), d))
 		return account.KeepAuthorization(t, t.Scope, auth)
 	})
-	if err != nil {
-		return "", fmt.Errorf("hub: authorize: %w", err)
-	}
-	return code, nil
+	return code, err
 }
 
 // sessionName names an authorization in the trail.
@@ -246,6 +248,10 @@ func (a Actor) through(auth account.Authorization) Actor {
 	return a
 }
 
+// TokensThrottled is fault.Throttled for a network that too many bad tokens came
+// from.
+func (h *Hub) TokensThrottled(remote netip.Addr) error { return h.throttleTokens(remote, 0) }
+
 // CheckToken returns for whom an access token lets a program act. bound is the
 // SHA-256 of the TLS certificate it came with, if any. A token that is not good,
 // for whatever reason, is fault.Unauthenticated; too many that never were,
@@ -304,7 +310,7 @@ func (h *Hub) LoginSystem(ctx context.Context, c software.Client, scopes smart.S
 		return Tokens{}, ErrNoMailbox
 	}
 	auth := account.Authorization{Client: c.ID, Name: c.Name, Scopes: scopes.Within(c.Scopes).In("system"), Bound: bound}
-	out, err := h.issue(ctx, address, auth, h.Now().Add(AccessLife), func(a Actor) bool { return a.Role == policy.Application })
+	out, err := h.issue(ctx, address, auth, h.Now().Add(AccessLife), true, func(a Actor) bool { return a.Role == policy.Application })
 	if fault.Of(err) == fault.NotFound {
 		err = ErrNoMailbox
 	}
@@ -318,12 +324,27 @@ func (h *Hub) DemoToken(ctx context.Context, a ident.Address, device string, unt
 		return "", fmt.Errorf("hub: demo token outside test mode: %w", fault.Denied)
 	}
 	auth := account.Authorization{Name: device, Scopes: "patient/*.cruds system/*.cruds user/*.cruds"}
-	out, err := h.issue(ctx, a, auth, until, func(Actor) bool { return true })
+	out, err := h.issue(ctx, a, auth, until, true, func(Actor) bool { return true })
 	return out.Access, err
 }
 
-// issue gives an access token at once for whoever has an address, if ok.
-func (h *Hub) issue(ctx context.Context, address ident.Address, auth account.Authorization, until time.Time, ok func(Actor) bool) (out Tokens, err error) {
+// LoginBearer begins a session for the professional of that RPPS number, through
+// a program that showed a token which a trusted provider of identities vouches
+// for until then. It returns an access token that stands for that one, so that
+// the session can be ended like any other. Errors are those of
+// LoginProfessional.
+func (h *Hub) LoginBearer(ctx context.Context, n ident.RPPS, at Attempt, program string, scopes smart.Scopes, until time.Time) (string, error) {
+	a, err := h.LoginProfessional(ctx, n, at, program)
+	if err != nil {
+		return "", err
+	}
+	out, err := h.issue(ctx, a.Address, account.Authorization{Name: program, Scopes: scopes}, until, false, func(Actor) bool { return true })
+	return out.Access, err
+}
+
+// issue gives an access token at once for whoever has an address, if ok; that is
+// a log-in of its own, or not.
+func (h *Hub) issue(ctx context.Context, address ident.Address, auth account.Authorization, until time.Time, login bool, ok func(Actor) bool) (out Tokens, err error) {
 	part, known, err := h.find(ctx, address)
 	if err != nil || !known {
 		return out, errors.Join(err, fmt.Errorf("hub: token: %w", fault.NotFound))
@@ -345,7 +366,9 @@ func (h *Hub) issue(ctx context.Context, address ident.Address, auth account.Aut
 		if auth.Client == "" { // no program will come back for another
 			auth.AccessEnds, out.Ends = until, until
 		}
-		t.note(decided(out.Actor.entry(policy.Login, "api"), d))
+		if login {
+			t.note(decided(out.Actor.entry(policy.Login, "api"), d))
+		}
 		return account.KeepAuthorization(t, t.Scope, auth)
 	})
 	return out, err

@@ -78,7 +78,7 @@ func (h *house) actor(n ident.RPPS) Actor {
 
 func (h *house) code(a Actor, scopes smart.Scopes) string {
 	h.t.Helper()
-	code, err := h.Authorize(h.t.Context(), a, lps, scopes, challenge())
+	code, err := h.Authorize(h.t.Context(), a.Address, lps, scopes, challenge())
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -121,6 +121,18 @@ func (s Scopes) Allows(resource string, i Interaction) bool {
 	return false
 }
 
+// Resources lists the types of resources that s names, * among them, sorted.
+func (s Scopes) Resources() []string {
+	var list []string
+	for f := range strings.FieldsSeq(string(s)) {
+		if c, ok := parse(f); ok {
+			list = append(list, c.resource)
+		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
 // Within returns what is both in s and in limit: of a scope that is wider than
 // the limit, the part that is not.
 func (s Scopes) Within(limit Scopes) Scopes {

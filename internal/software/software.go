@@ -7,6 +7,7 @@
 //
 //	sw/c/<id>            one client, a right
 //	sw/used/<end>/<mac>  an assertion that was used, until it ends; a fact
+//	sw/signer            the key that signs what programs are told of people, wrapped
 package software
 
 import (
@@ -258,3 +259,24 @@ func UseOnce(w store.Writer, s fact.Scope, client, jti string, end, now time.Tim
 }
 
 func usedAt(t time.Time) string { return fmt.Sprintf("sw/used/%016x/", t.Unix()) }
+
+// version is the first byte of the wrapped key.
+const version = 1
+
+// Signer returns the key that KeepSigner kept, nil if there is none.
+func Signer(r store.Reader) ([]byte, error) {
+	b, err := r.Get("sw/signer")
+	if err != nil || b == nil {
+		return nil, err
+	}
+	if b[0] != version {
+		return nil, fmt.Errorf("software: signer of an unknown version: %w", fault.Corrupt)
+	}
+	return b[1:], nil
+}
+
+// KeepSigner keeps the key that signs identity tokens, as the caller has wrapped
+// it.
+func KeepSigner(w store.Writer, wrapped []byte) {
+	w.Put("sw/signer", append([]byte{version}, wrapped...))
+}
