@@ -150,6 +150,14 @@ func (j *Journal) Knows(part store.Part, m Mark) bool {
 	return j.forest.has(part, m)
 }
 
+// Beyond reports whether a checkpoint saw a trail further than that mark: the
+// trail was put back to an older state.
+func (j *Journal) Beyond(part store.Part, m Mark) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.forest.beyond(part, m)
+}
+
 // Append writes a checkpoint, durably, and returns its number. heads are those
 // of the trails that have grown. After an error the journal must be opened anew.
 func (j *Journal) Append(k *keyring.AuditKey, now time.Time, heads map[store.Part]Mark, secrets uint64) (uint64, error) {

@@ -28,6 +28,8 @@ type digest = [sha256.Size]byte
 type leaf struct {
 	name [16]byte // hash of the trail's name
 	hash digest
+
+	entries, rights uint64 // how far the trail and the rights had come
 }
 
 func newForest() *forest {
@@ -83,7 +85,15 @@ func (f *forest) set(part store.Part, m Mark) {
 		f.trails++
 		f.buckets[b] = slices.Insert(f.buckets[b], i, leaf{name: name})
 	}
-	f.buckets[b][i].hash = hashLeaf(part, m)
+	l := &f.buckets[b][i]
+	l.hash, l.entries, l.rights = hashLeaf(part, m), m.Count, m.Rights.Counter
+}
+
+// beyond reports whether the trail, or its rights, had come further than a mark.
+func (f *forest) beyond(part store.Part, m Mark) bool {
+	name, b := nameOf(part)
+	i, ok := slices.BinarySearchFunc(f.buckets[b], name, byName)
+	return ok && (m.Count < f.buckets[b][i].entries || m.Rights.Counter < f.buckets[b][i].rights)
 }
 
 // root returns the root, after hashing what has changed.

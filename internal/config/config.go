@@ -86,6 +86,9 @@ type Limits struct {
 	RefusedPerHour, RefusedPerDay      int
 	RefusedShare                       int // per cent
 
+	RecordsPerHour            int
+	Glass, Declared, CareTeam time.Duration
+
 	SMTPMemory, IMAPMemory, ListingCache int64
 	Memory                               int64 // soft limit of the whole process; 0: none
 

@@ -101,6 +101,20 @@ var keys = []key{
 		func(c *Config) value { return intValue{&c.Limits.RefusedPerDay, 100, 1, 1_000_000} }},
 	{"limits.refused_share", "…if they are also more than this percentage of all.",
 		func(c *Config) value { return intValue{&c.Limits.RefusedShare, 20, 1, 100} }},
+	{"limits.records_per_hour", "Records of different patients that one professional opens in an hour, before they are stopped and told why.",
+		func(c *Config) value { return intValue{&c.Limits.RecordsPerHour, 200, 1, 1_000_000} }},
+	{"limits.break_glass", "How long an emergency access lasts.",
+		func(c *Config) value {
+			return durationValue{&c.Limits.Glass, 2 * time.Hour, time.Minute, 24 * time.Hour}
+		}},
+	{"limits.declared_consent", "How long a consent lasts that a professional says the patient gave: one consultation.",
+		func(c *Config) value {
+			return durationValue{&c.Limits.Declared, day, time.Minute, 365 * day}
+		}},
+	{"limits.care_team", "How long a membership of the care team lasts that a professional declares.",
+		func(c *Config) value {
+			return durationValue{&c.Limits.CareTeam, 365 * day, time.Minute, 3650 * day}
+		}},
 	{"limits.smtp_memory", "Memory for mails being received; beyond it they wait, then get a passing failure.",
 		func(c *Config) value { return sizeValue{&c.Limits.SMTPMemory, 256 * mb, 1 * mb, 1024 * gb} }},
 	{"limits.imap_memory", "Memory for messages and parts being sent to mail clients.",

@@ -195,6 +195,12 @@ func (h *Hub) grownHeads(ctx context.Context, all bool, parts []store.Part) (map
 			if m.Rights, err = fact.MarkRights(r, h.scope(part)); errors.Is(err, fault.Corrupt) {
 				err = nil
 			}
+			// What was put back is no news: the checkpoints go on saying what
+			// they saw, until it is there again.
+			if h.journal.file.Beyond(part, m) {
+				h.Log.Error("a trail was put back to an older state: run audit verify", "partition", part)
+				return err
+			}
 			if (m.Count > 0 || m.Rights.Counter > 0) && !h.journal.file.Knows(part, m) {
 				heads[part] = m
 			}
