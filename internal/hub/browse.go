@@ -43,7 +43,10 @@ func (h *Hub) Documents(ctx context.Context, a Actor, recordID string) ([]Docume
 		}
 		return err
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 // Document tells what is said of one document. It goes into the trail first.
@@ -98,7 +101,10 @@ func (h *Hub) openDocument(ctx context.Context, a Actor, id string, file which) 
 		c = fileContent(b)
 		return err
 	})
-	return v, c, err
+	if err != nil {
+		return DocumentView{}, nil, err
+	}
+	return v, c, nil
 }
 
 // documentPart takes the ID of a document apart.

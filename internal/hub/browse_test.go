@@ -185,6 +185,9 @@ func TestEachProfessionSeesWhatTheMatrixSays(t *testing.T) {
 			t.Errorf("%s sees %q, want %q", who, got, want)
 		}
 	}
+	if got := w.sees(adam); got != "not found" { // of the same establishment as thomas
+		t.Errorf("adam sees %q, though he declared nothing", got)
+	}
 	if got := w.sees(alice); got != "11488-4 11502-2 78513-9 68599-0 57833-6 EXPPAT_3" {
 		t.Errorf("alice sees %q", got)
 	}
@@ -400,18 +403,53 @@ func TestTheHistoryOfCareIsShownOrNot(t *testing.T) {
 	}
 }
 
-func TestAMinorsRecordForTheirRepresentative(t *testing.T) {
+func TestARepresentativeReadsUntilMajorityAndACarerWhatTheyWereEntrustedWith(t *testing.T) {
 	w := newWard(t)
-	w.file(alice, consultation, 0)
-	w.file(alice, biology, vault.HiddenFromRepresentatives)
+	ctx := t.Context()
+	m, err := ident.MakeMatricule("2102099999008")
+	w.must(err)
+	child, err := w.Enrol(ctx, "operator", Person{Matricule: m, Traits: patient.Traits{BirthName: "ESSAI", FirstNames: "Lou", BirthDate: "20100415"}, Minor: true})
+	w.must(err)
+	_, err = w.Life(ctx, "operator", child, patient.Activate)
+	w.must(err)
+	w.record = string(w.part(child.Canonical()))
+	w.file(child.Canonical(), consultation, 0)
+	secret := w.file(child.Canonical(), biology, vault.HiddenFromRepresentatives)
 	if got := w.sees(bruno); got != "not found" {
 		t.Errorf("nobody's representative sees %q", got)
 	}
-	w.must(w.atMailbox(t.Context(), addr(alice), func(t *tx) error {
-		return patient.Represent(t, t.Scope, patient.Person{Part: w.part(bruno), Address: bruno}, t.now)
-	}))
-	if got := w.sees(bruno); got != "not permitted" && got != "not found" { // she was born in 1960
-		t.Errorf("the representative of an adult sees %q", got)
+	link := func(fn func(t *tx) error) { w.t.Helper(); w.must(w.atMailbox(ctx, child, fn)) }
+	link(func(t *tx) error {
+		return patient.Represent(t, t.Scope, patient.Person{Part: w.part(bruno), Address: bruno, Name: "Bruno"}, t.now)
+	})
+	if got := w.sees(bruno); got != consultation {
+		t.Errorf("the father sees %q", got)
+	}
+	if _, _, err := w.OpenDocument(ctx, w.login(bruno), secret); fault.Of(err) != fault.NotFound || ruleOf(err) != "document/hidden-from-representatives" {
+		t.Errorf("and opens the secret: %v", err)
+	}
+	if e := w.last(child.Canonical()); !e.Refused || e.Actor != bruno {
+		t.Errorf("the trail says %+v", e)
+	}
+	w.must(w.BlockProfessional(ctx, w.login(bruno), w.record, addr(martin)))
+
+	link(func(t *tx) error {
+		p := patient.Person{Part: w.part(alice), Address: alice, Kind: patient.Carer, Scope: patient.Scope{Agenda: true}}
+		if err := patient.Invite(t, t.Scope, p, t.now); err != nil {
+			return err
+		}
+		_, err := patient.Answer(t, t.Scope, p.Part, true, t.now)
+		return err
+	})
+	if got := w.sees(alice); got == consultation {
+		t.Errorf("a carer for the agenda sees %q", got)
+	}
+	w.now = time.Date(2028, 4, 15, 0, 0, 0, 0, time.UTC) // of age
+	if got := w.sees(bruno); got == consultation {
+		t.Errorf("at majority the father sees %q", got)
+	}
+	if err := w.BlockProfessional(ctx, w.login(bruno), w.record, addr(leroy)); fault.Of(err) != fault.Denied && fault.Of(err) != fault.NotFound {
+		t.Errorf("and decides: %v", err)
 	}
 }
 

@@ -133,7 +133,9 @@ func TestMaskedDocumentsOpenInAnEmergencyIfThePatientSaidSo(t *testing.T) {
 	_, err := w.BreakGlass(t.Context(), w.login(martin), w.record, policy.BrokenGlass, because)
 	w.must(err)
 	for _, too := range []bool{false, true, false} {
-		w.decides(func(a Actor) error { return w.SetChoices(t.Context(), a, w.record, patient.Choices{MaskedInEmergency: too}) })
+		w.decides(func(a Actor) error {
+			return w.SetChoices(t.Context(), a, w.record, patient.Choices{MaskedInEmergency: too})
+		})
 		if got := w.sees(martin); (got == consultation) != too {
 			t.Errorf("masked too %t: she sees %q", too, got)
 		}
@@ -143,7 +145,9 @@ func TestMaskedDocumentsOpenInAnEmergencyIfThePatientSaidSo(t *testing.T) {
 // TestATreatingPhysicianWhoCannotBeToldKeepsNoHelpAway erases the mailbox.
 func TestATreatingPhysicianWhoCannotBeToldKeepsNoHelpAway(t *testing.T) {
 	w := newWard(t)
-	w.decides(func(a Actor) error { return w.NameRole(t.Context(), a, w.record, addr(thomas), patient.TreatingPhysician) })
+	w.decides(func(a Actor) error {
+		return w.NameRole(t.Context(), a, w.record, addr(thomas), patient.TreatingPhysician)
+	})
 	w.must(w.Erase(t.Context(), "operator", addr(thomas)))
 	if _, err := w.BreakGlass(t.Context(), w.login(martin), w.record, policy.BrokenGlass, because); err != nil {
 		t.Errorf("BreakGlass = %v", err)
@@ -250,4 +254,71 @@ func TestAnOperatorLearnsTheRuleAndNothingElse(t *testing.T) {
 	if _, err := w.WhyDocument(ctx, "operator", addr(martin), addr(bruno), id); !errors.Is(err, fault.NotFound) {
 		t.Error("a document of another record is explained")
 	}
+}
+
+// TestReadingInterrupted lets everything below the door fail: nothing is ever
+// returned that the trail does not have.
+func TestReadingInterrupted(t *testing.T) {
+	var id string
+	interrupt(t, act{
+		prepare: func(h *house) { id = (&ward{house: h}).file(alice, consultation, 0) },
+		do: func(h *house, as map[string]Actor) error {
+			w := &ward{house: h, record: string(as[alice].Part)}
+			for act, do := range map[string]func() (bool, error){
+				"list-documents": func() (bool, error) {
+					l, err := h.Documents(t.Context(), as[thomas], w.record)
+					return len(l) > 0, err
+				},
+				"read-document": func() (bool, error) {
+					_, c, err := h.OpenDocument(t.Context(), as[thomas], id)
+					return c != nil, err
+				},
+			} {
+				if err := h.Declare(t.Context(), as[thomas], w.record, InCareTeam); err != nil {
+					return err
+				}
+				got, err := do()
+				if got != (err == nil) {
+					return fmt.Errorf("%s returns something: %t, and %v", act, got, err)
+				}
+				if err != nil {
+					return err
+				}
+				found := false
+				for e, err := range h.Trail(t.Context(), as[alice]) {
+					if err != nil {
+						return err
+					}
+					found = found || e.Act == act && !e.Refused
+				}
+				if !found {
+					return fmt.Errorf("%s is not in the trail", act)
+				}
+			}
+			return nil
+		},
+		done: func(*house) error { return nil },
+	})
+}
+
+func TestABrokenGlassInterrupted(t *testing.T) {
+	interrupt(t, act{
+		prepare: func(h *house) {
+			w := &ward{house: h, record: string(h.login(alice).Part)}
+			w.decides(func(a Actor) error {
+				return h.NameRole(t.Context(), a, w.record, addr(thomas), patient.TreatingPhysician)
+			})
+		},
+		do: func(h *house, as map[string]Actor) error {
+			_, err := h.BreakGlass(t.Context(), as[adam], string(as[alice].Part), policy.BrokenGlass, because)
+			return err
+		},
+		done: func(h *house) error {
+			w := &ward{house: h}
+			if e := w.last(alice); e.Act != "break-glass" && e.Act != "login" || len(h.read(thomas, "INBOX")) == 0 {
+				return fmt.Errorf("the trail ends with %s, and the treating physician has %d mails", e.Act, len(h.read(thomas, "INBOX")))
+			}
+			return nil
+		},
+	})
 }

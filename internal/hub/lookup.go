@@ -130,10 +130,9 @@ func told(d policy.Decision) policy.Decision {
 }
 
 // refused writes a refusal down and makes its error. The patient's trail has it;
-// where nothing may be told, the actor's own has it too, and it counts. That of a
-// space that never opened, or whose owner objected, is in the trail of the hub
-// in place of the patient's, so that all of it takes as long as if there were no
-// such space.
+// where nothing may be told, the actor's own has it too, and it counts. The trail
+// of the hub has it in place of the patient's where nobody may learn that there
+// is a space, so that it takes as long as if there were none.
 func (h *Hub) refused(ctx context.Context, part store.Part, e audit.Entry, a Actor, d policy.Decision) error {
 	e = decided(e, d)
 	switch {
@@ -145,7 +144,7 @@ func (h *Hub) refused(ctx context.Context, part store.Part, e audit.Entry, a Act
 	}
 	at, elsewhere := part, e
 	elsewhere.Object = cmp.Or(e.Object, string(part))
-	if part == nowhere || d.Rule == "space/unknown" || d.Rule == "space/never-opened" || d.Rule == "space/opposed" || d.Rule == "space/erased" {
+	if part == nowhere || e.Act == "find-patient" || d.Rule == "space/unknown" || d.Rule == "space/never-opened" || d.Rule == "space/opposed" || d.Rule == "space/erased" {
 		at, e = hubPart, elsewhere
 	}
 	if err := h.note(ctx, at, e, nil); err != nil {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
 
 	"vaguemestre/internal/directory"
@@ -131,6 +132,7 @@ func TestNothingAnybodyWroteIsOnDisk(t *testing.T) {
 		"Sujet-Bonbonnière", "corps-capillotracté", "réponse-abracadabrantesque", // mails
 		"brouillon-croquemitaine", "Dossier-Saperlipopette", "$motclef-turlupin", // of the mailbox
 		"radio-tarabiscot.xml", "note-ratatouille.pdf", "1.2.250.1.999.4242", "Titre-Mirliton", "lésion-coquecigrue", "18748-4", // documents
+		"motif-tournicoti-tournicoton", "MEDECIN_TRAITANT", // of the record
 		"QQenvid314159", "id-galimatias@test", "lps.zigomar.test", "192.0.2.77",
 		"Content-Type", "multipart/mixed", "%PDF", "ClinicalDocument", "application/pdf", "INBOX", "Documents/", "Imagerie", "professional",
 	}
@@ -224,6 +226,25 @@ func TestNothingAnybodyWroteIsOnDisk(t *testing.T) {
 		t.Error("nothing is on a shelf")
 	}
 	clean("it was read, sorted, searched and shelved")
+	h.verifies()
+
+	record, holder, physician := string(h.login(sick).Part), h.login(sick), h.login(adam)
+	must(h.NameRole(t.Context(), holder, record, addr(doctor), patient.TreatingPhysician))
+	must(h.GiveConsent(t.Context(), holder, record, addr(doctor), time.Time{}))
+	_, err = h.BreakGlass(t.Context(), physician, record, policy.BrokenGlass, "motif-tournicoti-tournicoton")
+	must(err)
+	list, err := h.Documents(t.Context(), physician, record)
+	must(err)
+	for _, d := range list {
+		_, _, err := h.OpenDocument(t.Context(), physician, d.ID)
+		must(err)
+		_, err = h.WhoCanSee(t.Context(), holder, d.ID)
+		must(err)
+	}
+	if len(list) == 0 {
+		t.Error("the record has no document")
+	}
+	clean("its record was opened in an emergency")
 	h.verifies()
 
 	must(h.Erase(t.Context(), "operator", addr(sick)))

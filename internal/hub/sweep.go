@@ -22,6 +22,7 @@ const orphanAge = 24 * time.Hour
 // week ago, and blobs that a crash left without a reference. It needs the hub
 // key, because references are sealed; a sealed hub sweeps marks only.
 func (h *Hub) Sweep(ctx context.Context) error {
+	h.recent.letGo(h.Now())
 	var errs []error
 	for part, err := range h.Store.Parts(ctx) {
 		if err != nil {

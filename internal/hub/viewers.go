@@ -34,7 +34,10 @@ func (h *Hub) WhoCanSee(ctx context.Context, a Actor, documentID string) (list [
 		list, err = h.viewers(r, part, d)
 		return err
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 // SeeAs lists, for the patient or whoever decides for them, what somebody else
@@ -65,7 +68,10 @@ func (h *Hub) SeeAs(ctx context.Context, a Actor, recordID, as string) (list []D
 		}
 		return err
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 // ask opens a record for one who decides there, to a question about who sees
