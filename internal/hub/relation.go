@@ -83,7 +83,7 @@ func (h *Hub) Relations(ctx context.Context, a Actor, recordID string) (list []p
 }
 
 // holderReads reads what the holder of a space alone may see, if the actor is
-// one who decides there.
+// one who decides there. It goes into the trail first, once a session.
 func (h *Hub) holderReads(ctx context.Context, a Actor, part store.Part, fn func(store.Reader) error) error {
 	_, d, err := h.stand(ctx, a, part, policy.ManageAccess)
 	switch {
@@ -91,6 +91,12 @@ func (h *Hub) holderReads(ctx context.Context, a Actor, part store.Part, fn func
 		return err
 	case !d.Allow:
 		return h.refused(ctx, part, a.entry(policy.ManageAccess, ""), a, d)
+	}
+	err = h.once(a, part, policy.ManageAccess.String(), func() error {
+		return h.note(ctx, part, decided(a.entry(policy.ManageAccess, ""), d), nil)
+	})
+	if err != nil {
+		return err
 	}
 	return h.view(ctx, part, fn)
 }

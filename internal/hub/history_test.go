@@ -1,0 +1,231 @@
+package hub
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"vaguemestre/internal/audit"
+	"vaguemestre/internal/fault"
+	"vaguemestre/policy"
+	"vaguemestre/vault"
+)
+
+// newHistory is a ward in which alice's record was filled, read, refused and
+// opened in an emergency.
+func newHistory(t *testing.T) (w *ward, shown, hidden string) {
+	w = newWard(t)
+	shown, hidden = w.file(alice, consultation, 0), w.file(alice, psychiatry, vault.HiddenFromPatient)
+	w.must(w.Declare(t.Context(), w.login(thomas), w.record, InCareTeam))
+	w.now = w.now.Add(time.Hour)
+	for _, id := range []string{shown, hidden} {
+		_, _, err := w.OpenDocument(t.Context(), w.login(thomas), id)
+		w.must(err)
+	}
+	w.now = w.now.Add(time.Hour)
+	if _, err := w.Documents(t.Context(), w.login(martin), w.record); fault.Of(err) != fault.NotFound {
+		t.Fatalf("without consent: %v", err)
+	}
+	_, err := w.BreakGlass(t.Context(), w.login(petit), w.record, policy.BrokenGlass, "Patient inconscient")
+	w.must(err)
+	w.now = w.now.Add(time.Hour)
+	return w, shown, hidden
+}
+
+// history reads all pages.
+func (w *ward) history(a Actor, q HistoryQuery) (list []audit.Line) {
+	w.t.Helper()
+	for pages := 0; ; pages++ {
+		p, err := w.History(w.t.Context(), a, w.record, q)
+		w.must(err)
+		list = append(list, p.Lines...)
+		if q.Before = p.Next; q.Before == "" {
+			return list
+		}
+		if pages > 1000 {
+			w.t.Fatal("the pages do not end")
+		}
+	}
+}
+
+// line returns the first line of an act by somebody.
+func line(t *testing.T, list []audit.Line, actor, act string) audit.Line {
+	t.Helper()
+	for _, l := range list {
+		if l.Actor == actor && l.Act == act {
+			return l
+		}
+	}
+	t.Fatalf("no line says that %s did %s", actor, act)
+	return audit.Line{}
+}
+
+func TestThePatientReadsWhoDidWhatAndWhy(t *testing.T) {
+	w, shown, hidden := newHistory(t)
+	list := w.history(w.login(alice), HistoryQuery{})
+	for i, l := range list {
+		if i > 0 && (l.Number >= list[i-1].Number || l.Time.After(list[i-1].Time)) {
+			t.Errorf("line %d is newer than the one before", l.Number)
+		}
+	}
+	read := map[string]audit.Line{}
+	for _, l := range list {
+		if l.Act == "read-document" {
+			read[w.record+"."+l.Object] = l
+		}
+	}
+	l := read[shown]
+	if l.Kind != audit.Professional || l.Group != audit.MedicalDocument || l.RPPS != thomasRPPS || l.Title != consultation ||
+		!strings.HasPrefix(l.FR, "Le 21 novembre 2026 à 10 h 00 : Dr Éric THOMAS, médecin, ") ||
+		!strings.HasSuffix(l.FR, " a lu un document. "+policy.Explain("access/care-team").FR) ||
+		!strings.HasSuffix(l.EN, " read a document. "+policy.Explain("access/care-team").EN) {
+		t.Errorf("the reading is %+v", l)
+	}
+	if l, ok := read[hidden]; !ok || l.Title != "" {
+		t.Errorf("of what waits for its announcement, the title is %q", l.Title)
+	}
+	glass := line(t, list, petit, "break-glass")
+	if !glass.Emergency || glass.Reason != "Patient inconscient" || !strings.Contains(glass.FR, "Motif : « Patient inconscient ».") {
+		t.Errorf("the emergency is %+v", glass)
+	}
+	refused := line(t, list, martin, "list-documents")
+	if !refused.Refused || refused.ActorName != "Sylvie MARTIN" || refused.Means != "" || refused.Session != "" || refused.Object != "" {
+		t.Errorf("the refusal is %+v", refused)
+	}
+	if e := line(t, list, "operator", "enrol"); e.Kind != audit.Enrolment {
+		t.Errorf("the enrolment is %+v", e)
+	}
+	w.verifies()
+}
+
+func TestAHistoryIsFilteredAndPaged(t *testing.T) {
+	w, _, _ := newHistory(t)
+	a := w.login(alice)
+	all := w.history(a, HistoryQuery{})
+	start := time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+	for name, c := range map[string]struct {
+		q    HistoryQuery
+		want func(audit.Line) bool
+	}{
+		"an hour":         {HistoryQuery{From: start.Add(time.Hour), To: start.Add(2 * time.Hour)}, func(l audit.Line) bool { return l.Time.Hour() == 10 }},
+		"from an hour on": {HistoryQuery{From: start.Add(2 * time.Hour)}, func(l audit.Line) bool { return l.Time.Hour() >= 11 }},
+		"professionals":   {HistoryQuery{Kind: audit.Professional}, func(l audit.Line) bool { return l.Kind == audit.Professional }},
+		"documents":       {HistoryQuery{Group: audit.MedicalDocument}, func(l audit.Line) bool { return l.Group == audit.MedicalDocument }},
+		"emergencies":     {HistoryQuery{Emergency: true}, func(l audit.Line) bool { return l.Emergency }},
+		"nobody":          {HistoryQuery{Kind: audit.ThirdParty}, func(audit.Line) bool { return false }},
+	} {
+		want := 0
+		for _, l := range all {
+			if c.want(l) {
+				want++
+			}
+		}
+		for _, limit := range []int{0, 1, 3} {
+			c.q.Limit = limit
+			got := w.history(a, c.q)
+			for _, l := range got {
+				if !c.want(l) {
+					t.Errorf("%s: %s is not asked for", name, l.EN)
+				}
+			}
+			if len(got) != want {
+				t.Errorf("%s, %d a page: %d lines, want %d", name, limit, len(got), want)
+			}
+		}
+	}
+	for _, cursor := range []string{"x", "-1", "0", "99999999999999999999", "1.5"} {
+		if _, err := w.History(t.Context(), a, w.record, HistoryQuery{Before: cursor}); fault.Of(err) != fault.Invalid {
+			t.Errorf("the cursor %q gives %v", cursor, err)
+		}
+	}
+	p, err := w.History(t.Context(), a, "", HistoryQuery{Before: "1000000"})
+	if err != nil || len(p.Lines) == 0 {
+		t.Errorf("a cursor beyond the end: %d lines, %v", len(p.Lines), err)
+	}
+}
+
+func TestAHistoryIsItsOwnersAlone(t *testing.T) {
+	w, _, _ := newHistory(t)
+	for _, who := range []string{bruno, thomas, martin, cardio} {
+		a := w.login(who)
+		for _, record := range []string{w.record, "", "nobody", strings.Repeat("a", 26), "hub", "../x"} {
+			if who == bruno && record == "" {
+				continue // his own
+			}
+			p, err := w.History(t.Context(), a, record, HistoryQuery{})
+			if k := fault.Of(err); len(p.Lines) != 0 || k != fault.NotFound && k != fault.Denied {
+				t.Errorf("%s reads %d lines of %q, %v", who, len(p.Lines), record, err)
+			}
+			var out bytes.Buffer
+			if err := w.ExportHistory(t.Context(), a, record, HistoryQuery{}, audit.CSV, &out); err == nil || out.Len() > 0 {
+				t.Errorf("%s exports %d bytes of %q, %v", who, out.Len(), record, err)
+			}
+		}
+	}
+	l := line(t, w.history(w.login(alice), HistoryQuery{}), bruno, "read-trail")
+	if !l.Refused {
+		t.Errorf("bruno's attempt is %+v", l)
+	}
+	w.verifies()
+}
+
+func TestReadingAHistoryIsInItOnceASession(t *testing.T) {
+	w, _, _ := newHistory(t)
+	count := func() (n int) {
+		for _, e := range w.trailOf(alice) {
+			if e.Act == audit.ActReadTrail {
+				n++
+			}
+		}
+		return n
+	}
+	for session := 1; session <= 2; session++ {
+		a := w.login(alice)
+		for range 3 {
+			w.history(a, HistoryQuery{Limit: 2})
+		}
+		if n := count(); n != session {
+			t.Errorf("%d sessions left %d traces", session, n)
+		}
+	}
+}
+
+func TestAHistoryIsExportedWhole(t *testing.T) {
+	w, _, _ := newHistory(t)
+	for range exportBatch { // several batches
+		w.must(w.noteOperator(t.Context(), w.part(alice), "=1+1", "why", ""))
+	}
+	a := w.login(alice)
+	var lines, table bytes.Buffer
+	w.must(w.ExportHistory(t.Context(), a, w.record, HistoryQuery{}, audit.NDJSON, &lines))
+	dec, n, last := json.NewDecoder(&lines), 0, uint64(0)
+	for ; dec.More(); n++ {
+		var l audit.Line
+		w.must(dec.Decode(&l))
+		if last != 0 && l.Number != last-1 {
+			t.Fatalf("line %d follows %d", l.Number, last)
+		}
+		last = l.Number
+	}
+	if last != 1 || n <= exportBatch {
+		t.Errorf("%d lines, down to %d", n, last)
+	}
+	w.must(w.ExportHistory(t.Context(), a, "", HistoryQuery{}, audit.CSV, &table))
+	rows, err := csv.NewReader(&table).ReadAll()
+	if err != nil || len(rows) != n+2 { // the names, and the export before
+		t.Errorf("%d rows for %d lines, %v", len(rows), n, err)
+	}
+	for _, r := range rows[1:] {
+		for _, cell := range r {
+			if strings.HasPrefix(cell, "=") {
+				t.Errorf("a spreadsheet would reckon %q", cell)
+			}
+		}
+	}
+	if err := w.ExportHistory(t.Context(), a, "", HistoryQuery{}, "pdf", &table); fault.Of(err) != fault.Invalid {
+		t.Errorf("a format that is none: %v", err)
+	}
+}
