@@ -7,14 +7,16 @@ import (
 	"vaguemestre/internal/store"
 )
 
-// A Shown is where a shelf shows a document, and as what.
+// A Shown is where a shelf shows a document, and as what. The zero Shown is
+// nowhere.
 type Shown struct {
 	Folder, UID uint32
-	Doubtful    bool // with the warning that its identity is to be verified
+	Doubtful    bool `json:",omitempty"` // with the warning that its identity is to be verified
+	Archived    bool `json:",omitempty"` // among what was put away
 }
 
-// ShownAt returns where a document is shown. ok is false if no shelf shows it,
-// or one of before version 2 does.
+// ShownAt returns where a document is shown. ok is false if that was never
+// said: no shelf shows it, or one does that was filled before they said so.
 func ShownAt(r store.Reader, s fact.Scope, id string) (v Shown, ok bool, err error) {
 	return fact.Get[Shown](r, s, "doc/v/"+id)
 }
@@ -23,9 +25,6 @@ func ShownAt(r store.Reader, s fact.Scope, id string) (v Shown, ok bool, err err
 func SetShown(w store.Writer, s fact.Scope, id string, v Shown) error {
 	return fact.Put(w, s, "doc/v/"+id, v)
 }
-
-// SetUnshown says that a document is shown nowhere.
-func SetUnshown(w store.Writer, id string) { w.Delete("doc/v/" + id) }
 
 // follow asks for the shelf to follow what became of a document.
 func follow(w store.Writer, id string) { w.Put("doc/c/"+id, []byte{version}) }

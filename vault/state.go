@@ -62,6 +62,13 @@ func refresh(r store.Reader, s fact.Scope, d *Document) error {
 	return err
 }
 
+// Unchanged reports whether nothing became of a document since it was read.
+func Unchanged(r store.Reader, s fact.Scope, d Document) (bool, error) {
+	now := d
+	err := refresh(r, s, &now)
+	return now.Entry.EntryUUID == d.Entry.EntryUUID && now.ReplacedBy == d.ReplacedBy, err
+}
+
 func (d *Document) supersede(v Version) {
 	d.ReplacedBy, d.Flags = v.By, d.Flags|Superseded
 }

@@ -2,17 +2,12 @@ package hub
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
-	"fmt"
-	"strings"
 	"time"
 
 	"vaguemestre/internal/cda"
-	"vaguemestre/internal/document"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/mailbox"
-	"vaguemestre/internal/message"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
 	"vaguemestre/vault"
@@ -21,11 +16,15 @@ import (
 // shelfRoot is the folder under which the vault is shown.
 const shelfRoot = "Documents/"
 
-// shelve puts the documents that came since the last time on their shelves:
-// each becomes a mail from its author, dated and titled, with its readable text
-// and the original file. The file is the document's own object, so nothing is
-// stored twice. It happens when the owner looks, because only then can the hub
-// know what kind of document it is.
+// archives is the shelf of what was put away, of whatever type.
+const archives = "Archives"
+
+// shelve makes the shelves show what is in the vault: the newest version of
+// each document that its owner may see, as a mail from its author, dated and
+// titled, with its readable text and the original file. The file is the
+// document's own object, so nothing is stored twice. What was withdrawn or
+// replaced leaves its shelf. It happens when the owner looks, because only then
+// can the hub know what kind of document it is.
 func (m *Mailbox) shelve(ctx context.Context) error {
 	if m.actor.Role != policy.Patient {
 		return nil
@@ -41,69 +40,207 @@ func (m *Mailbox) shelve(ctx context.Context) error {
 // shelfBatch bounds the documents that are opened at a time.
 const shelfBatch = 32
 
+// A shelving is some documents that came, or of which something became, since
+// the shelves were last looked at.
+type shelving struct {
+	from, next uint64 // those of the new documents that it goes through
+	moves      []move
+	followed   []string // changed documents that it deals with
+}
+
+// A move is what is to become of a document on the shelves.
+type move struct {
+	doc   vault.Document
+	want  bool // on a shelf
+	there bool // it is now, at was
+	was   vault.Shown
+	view  *sealedMail // of one that comes to a shelf
+}
+
+// still reports whether the document needs no move.
+func (v move) still() bool {
+	return v.want == v.there && (!v.want || v.was.Doubtful == v.doc.Flags.Has(vault.ToVerify) && v.was.Archived == v.doc.Flags.Has(vault.Archived))
+}
+
 func (m *Mailbox) shelveSome(ctx context.Context) (more bool, err error) {
-	var docs []vault.Document
-	var from, next uint64
-	part := m.actor.Part
+	var s shelving
 	err = m.view(ctx, func(r store.Reader) error {
-		docs = docs[:0]
-		if from, err = vault.Shelved(r); err != nil {
-			return err
+		s, err = m.readShelving(r)
+		return err
+	})
+	if err != nil || s.next == s.from && len(s.followed) == 0 && len(s.moves) == 0 {
+		return false, err
+	}
+	for i := range s.moves {
+		v := &s.moves[i]
+		if !v.want {
+			continue
 		}
-		if next, err = vault.Next(r); err != nil || next == from {
-			return err
+		v.view, err = m.viewOf(ctx, v.doc)
+		if hopeless(err) {
+			m.h.Log.Error("document cannot be shown", "err", err)
+			v.want = false
+			continue
 		}
-		for d, err := range vault.Documents(r, m.h.scope(part), m.book.key, from) {
+		if err == nil {
+			err = m.h.putBlobs(ctx, m.actor.Part, v.view.objects)
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	err = m.releasing(ctx, func(t *tx) ([]string, error) { return m.apply(t, &s) })
+	return s.next != s.from || len(s.followed) > 0, err
+}
+
+// readShelving finds what is to be done, a few documents at a time.
+func (m *Mailbox) readShelving(r store.Reader) (s shelving, err error) {
+	docs, err := m.candidates(r, &s)
+	if err != nil {
+		return s, err
+	}
+	f, err := m.h.standing(r, m.actor.Part, m.actor)
+	if err != nil {
+		return s, err
+	}
+	for _, d := range docs {
+		v := move{doc: d}
+		if v.was, v.there, err = m.shownAt(r, d, s.from); err != nil {
+			return s, err
+		}
+		if v.want, err = m.belongs(r, f, d); err != nil {
+			return s, err
+		}
+		if !v.still() {
+			s.moves = append(s.moves, v)
+		}
+	}
+	return s, nil
+}
+
+// candidates lists the documents that came, those of which something became,
+// and those that nobody announced in time.
+func (m *Mailbox) candidates(r store.Reader, s *shelving) (docs []vault.Document, err error) {
+	scope := m.h.scope(m.actor.Part)
+	if s.from, err = vault.Shelved(r); err != nil {
+		return nil, err
+	}
+	if s.next, err = vault.Next(r); err != nil {
+		return nil, err
+	}
+	if s.next > s.from {
+		for d, err := range vault.Documents(r, scope, m.book.key, s.from) {
 			if errors.Is(err, fault.Corrupt) { // verify finds it; it hides no other
 				m.h.Log.Error("document does not open", "err", err)
 				continue
 			}
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if docs = append(docs, d); len(docs) == shelfBatch {
-				next = d.Seq + 1
+				s.next = d.Seq + 1
 				break
 			}
 		}
-		return nil
-	})
-	if err != nil || next == from {
-		return false, err
 	}
-	views := make([]*sealedMail, len(docs))
-	for i, d := range docs {
-		if d.Flags&(vault.HiddenFromPatient|vault.Deleted) != 0 {
-			continue
+	if s.followed, err = vault.ToFollow(r, shelfBatch); err != nil {
+		return nil, err
+	}
+	waiting, err := vault.Announcements(r, scope)
+	if err != nil {
+		return nil, err
+	}
+	ids := s.followed
+	for _, w := range waiting {
+		if !m.h.Now().Before(announcedAt(w.Filed)) {
+			ids = append(ids[:len(ids):len(ids)], w.ID)
 		}
-		views[i], err = m.viewOf(ctx, d)
-		if hopeless(err) {
-			m.h.Log.Error("document cannot be shown", "err", err)
-			continue
-		}
+	}
+	for _, id := range ids {
+		more, err := m.withVersions(r, id)
 		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, more...)
+	}
+	return unique(docs), nil
+}
+
+// announcedAt is when a document that nobody announced shows by itself.
+func announcedAt(filed time.Time) time.Time { return filed.AddDate(0, policy.AnnouncementMonths, 0) }
+
+// withVersions returns a document, and its other versions if it replaced one:
+// what becomes of the one moves the others.
+func (m *Mailbox) withVersions(r store.Reader, id string) ([]vault.Document, error) {
+	d, err := m.h.document(r, m.actor.Part, m.book.key, id)
+	if errors.Is(err, fault.Corrupt) || errors.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil || d.Entry.LogicalID == d.ID && d.ReplacedBy == "" {
+		return []vault.Document{d}, err
+	}
+	versions, err := m.h.versions(r, m.actor.Part, m.book.key, d)
+	return append(versions, d), err
+}
+
+func unique(docs []vault.Document) (list []vault.Document) {
+	seen := map[string]bool{}
+	for _, d := range docs {
+		if !seen[d.ID] {
+			list = append(list, d)
+		}
+		seen[d.ID] = true
+	}
+	return list
+}
+
+// belongs reports whether a document is to be on a shelf: its owner may see it,
+// and no newer version of it.
+func (m *Mailbox) belongs(r store.Reader, f standing, d vault.Document) (bool, error) {
+	if !f.mayRead(d, m.actor).Allow {
+		return false, nil
+	}
+	for d.ReplacedBy != "" {
+		var err error
+		if d, err = m.h.document(r, m.actor.Part, m.book.key, d.ReplacedBy); err != nil {
 			return false, err
 		}
-		if err := m.h.putBlobs(ctx, part, views[i].objects); err != nil {
-			return false, err
+		if d.Flags.Has(vault.Deleted) || f.mayRead(d, m.actor).Allow {
+			return false, nil
 		}
 	}
-	err = m.h.do(ctx, part, func(t *tx) error {
-		if now, err := vault.Shelved(t); err != nil || now != from {
-			return err // another session did it
+	return true, nil
+}
+
+// shownAt returns where a document is shown. Where shelves were filled before
+// they said so, it is found by what it is shown as.
+func (m *Mailbox) shownAt(r store.Reader, d vault.Document, shelved uint64) (v vault.Shown, there bool, err error) {
+	v, there, err = vault.ShownAt(r, m.h.scope(m.actor.Part), d.ID)
+	if err != nil || there || d.Seq >= shelved {
+		return v, there && v.UID != 0, err
+	}
+	folders, err := m.book.Folders(r)
+	if err != nil {
+		return v, false, err
+	}
+	for _, f := range folders {
+		if !f.ReadOnly || f.NoSelect {
+			continue
 		}
-		for i, v := range views {
-			if v == nil {
-				continue
+		var uids []mailbox.UID
+		for n, err := range m.book.IDs(r, f.ID) {
+			if err != nil {
+				return v, false, err
 			}
-			if err := m.putOnShelf(t, docs[i].Entry.Shelf, v); err != nil {
-				return err
+			uids = append(uids, n.UID)
+		}
+		for e, err := range m.book.Entries(r, f.ID, uids) {
+			if err == nil && e.Envelope.MessageID == m.shownAs(d.ID) {
+				return vault.Shown{Folder: uint32(f.ID), UID: uint32(e.UID), Doubtful: d.Flags.Has(vault.ToVerify)}, true, nil
 			}
 		}
-		vault.SetShelved(t, next)
-		return nil
-	})
-	return true, err
+	}
+	return v, false, nil
 }
 
 // hopeless reports whether a document will fail the same way each time it is
@@ -112,26 +249,88 @@ func hopeless(err error) bool {
 	return errors.Is(err, fault.Corrupt) || errors.Is(err, fault.TooLarge) || errors.Is(err, fault.Invalid)
 }
 
-func (m *Mailbox) putOnShelf(t *tx, code string, v *sealedMail) error {
-	shelf, err := m.book.EnsureShelf(t.Writer, shelfRoot+shelfName(code))
-	if err != nil {
-		return err
+// apply moves the documents, unless something became of them meanwhile: the
+// next look sees that. It returns the references that are let go.
+func (m *Mailbox) apply(t *tx, s *shelving) (freed []string, err error) {
+	if now, err := vault.Shelved(t); err != nil || now != s.from {
+		return nil, err // another session did it
 	}
-	_, _, err = m.book.File(t.Writer, shelf, v.filing)
+	for _, v := range s.moves {
+		same, err := m.unchanged(t, v)
+		if err != nil {
+			return nil, err
+		}
+		if !same {
+			return nil, nil
+		}
+	}
+	for _, v := range s.moves {
+		refs, err := m.move(t, v)
+		if err != nil {
+			return nil, err
+		}
+		freed = append(freed, refs...)
+	}
+	if s.next != s.from {
+		vault.SetShelved(t, s.next)
+	}
+	for _, id := range s.followed {
+		vault.Followed(t, id)
+	}
+	return freed, nil
+}
+
+func (m *Mailbox) unchanged(t *tx, v move) (bool, error) {
+	same, err := vault.Unchanged(t, t.Scope, v.doc)
+	if err != nil || !same {
+		return false, err
+	}
+	was, there, err := vault.ShownAt(t, t.Scope, v.doc.ID)
+	return !there || was == v.was, err
+}
+
+// move takes a document from the shelf where it is, and puts it where it is to
+// be.
+func (m *Mailbox) move(t *tx, v move) (freed []string, err error) {
+	if v.there {
+		_, freed, err = m.book.Withdraw(t.Writer, mailbox.FolderID(v.was.Folder), []mailbox.UID{mailbox.UID(v.was.UID)})
+		if err != nil {
+			return nil, err
+		}
+	}
+	shown := vault.Shown{}
+	if v.want {
+		if shown, err = m.putOnShelf(t, v.doc, v.view); err != nil {
+			return nil, err
+		}
+	}
+	return freed, vault.SetShown(t, t.Scope, v.doc.ID, shown)
+}
+
+func (m *Mailbox) putOnShelf(t *tx, d vault.Document, v *sealedMail) (vault.Shown, error) {
+	name := shelfName(d.Entry.Shelf)
+	if d.Flags.Has(vault.Archived) {
+		name = archives
+	}
+	shelf, err := m.book.EnsureShelf(t.Writer, shelfRoot+name)
+	if err != nil {
+		return vault.Shown{}, err
+	}
+	uid, _, err := m.book.File(t.Writer, shelf, v.filing)
 	if errors.Is(err, fault.TooLarge) { // nothing is written then
 		m.h.Log.Error("document cannot be listed", "err", err)
-		return nil
+		return vault.Shown{}, nil
 	}
 	if err != nil {
-		return err
+		return vault.Shown{}, err
 	}
 	v.keep(t)
 	for _, ref := range v.held {
 		if err := vault.Hold(t, ref); err != nil {
-			return err
+			return vault.Shown{}, err
 		}
 	}
-	return nil
+	return vault.Shown{Folder: uint32(shelf), UID: uint32(uid), Doubtful: d.Flags.Has(vault.ToVerify), Archived: d.Flags.Has(vault.Archived)}, nil
 }
 
 func shelfName(code string) string {
@@ -141,129 +340,4 @@ func shelfName(code string) string {
 		}
 	}
 	return "Autres documents"
-}
-
-// viewOf makes the mail that shows a document.
-func (m *Mailbox) viewOf(ctx context.Context, d vault.Document) (*sealedMail, error) {
-	e := d.Entry
-	files := []message.Attachment{{Name: fileName(e), Type: e.MediaType}}
-	refs := []vault.Ref{e.Object}
-	if e.Rendition != "" {
-		files = append(files, message.Attachment{Name: e.RenditionName, Type: "application/pdf"})
-		refs = append(refs, e.Rendition)
-	}
-	err := m.view(ctx, func(r store.Reader) (err error) {
-		for i := range files {
-			if files[i].Content, err = m.stuff(ctx, r, d, refs[i], files[i].Type); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("hub: document: %w", err)
-	}
-	raw, err := message.Compose(message.Draft{
-		From:        []message.Address{authorOf(e)},
-		Date:        dateOf(e),
-		MessageID:   e.EntryUUID + "@" + m.h.Domain,
-		Subject:     e.Title,
-		Text:        textOf(d, files[0]),
-		Attachments: files,
-	}, rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	lim := message.Default
-	lim.Size = max(lim.Size, int64(len(raw))) // a file unpacked from a zip may be larger than any mail
-	mail, err := message.Parse(raw, lim)
-	if err != nil {
-		return nil, err
-	}
-	layout, skeleton, cuts := message.Split(mail, func(p *message.Part) bool { return p.Disposition == "attachment" })
-	if len(cuts) != len(files) {
-		return nil, fmt.Errorf("hub: a document's view has %d files, not %d", len(cuts), len(files))
-	}
-	cert, err := m.h.certOf(ctx, m.actor.Part)
-	if err != nil {
-		return nil, err
-	}
-	v, err := newSealedMail(m.actor.Part, cert)
-	if err != nil {
-		return nil, err
-	}
-	v.held = refs
-	parts := make([]mailbox.PartRef, len(refs))
-	for i, ref := range refs {
-		parts[i] = mailbox.PartRef{Ref: string(ref), Key: d.Session.Key()}
-	}
-	return v, v.finish(mail, layout, skeleton, parts, e.Filed)
-}
-
-// stuff returns what the view is composed with in a file's place: the file, if
-// there is text in it to be shown, else as many bytes. Only their number
-// matters for the rest, since the skeleton holds none of them.
-func (m *Mailbox) stuff(ctx context.Context, r store.Reader, d vault.Document, ref vault.Ref, mediaType string) ([]byte, error) {
-	switch {
-	case ref == d.Entry.Rendition:
-		return make([]byte, d.Entry.RenditionSize), nil
-	case mediaType == "application/pdf" || strings.HasPrefix(mediaType, "image/"):
-		return make([]byte, d.Entry.Size), nil
-	}
-	return m.h.read(ctx, r, m.actor.Part, d.Session, ref)
-}
-
-func authorOf(e vault.Entry) message.Address {
-	name := e.Author.Name
-	if e.Author.Organisation != "" && e.Author.Organisation != name {
-		name = strings.TrimSpace(name + " (" + e.Author.Organisation + ")")
-	}
-	local, host, _ := strings.Cut(e.Sender, "@")
-	return message.Address{Name: name, Mailbox: local, Host: host}
-}
-
-func dateOf(e vault.Entry) time.Time {
-	switch {
-	case !e.ServiceStart.IsZero():
-		return e.ServiceStart
-	case !e.Created.IsZero():
-		return e.Created
-	}
-	return e.Filed
-}
-
-// fileName gives a document that has no file name one by its type.
-func fileName(e vault.Entry) string {
-	if e.FileName != "" {
-		return e.FileName
-	}
-	extension := map[string]string{
-		"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png", "image/tiff": ".tif",
-		"text/plain": ".txt", "text/rtf": ".rtf", "application/rtf": ".rtf",
-		"text/xml": ".xml", "application/xslt+xml": ".xml",
-	}[e.MediaType]
-	return "document" + extension
-}
-
-// textOf writes the body of the mail that shows a document: what it is, what
-// is doubtful of it, and its text if it has one.
-func textOf(d vault.Document, file message.Attachment) string {
-	var b strings.Builder
-	if d.Flags&vault.ToVerify != 0 {
-		b.WriteString("Identité à vérifier : les informations d'identité de ce document ne concordent pas entièrement avec les vôtres.\n" +
-			"Identity to be verified: the identity in this document does not fully agree with yours.\n")
-		for _, r := range d.Entry.Doubts {
-			fmt.Fprintf(&b, "- %s / %s\n", document.Reason(r).French(), document.Reason(r).English())
-		}
-		b.WriteString("\n")
-	}
-	found, err := document.Find(document.Input{Attachments: []document.Attachment{
-		{FileName: file.Name, MediaType: file.Type, Data: file.Content},
-	}}, document.Limits{})
-	if err == nil && len(found.Documents) == 1 && found.Documents[0].Text != "" {
-		b.WriteString(found.Documents[0].Text)
-		return b.String()
-	}
-	fmt.Fprintf(&b, "Le document est en pièce jointe : %s\nThe document is attached: %s\n", file.Name, file.Name)
-	return b.String()
 }

@@ -241,6 +241,9 @@ func TestADocumentIsReplacedByItsAuthorAlone(t *testing.T) {
 			if v := w.state(first[0].ID); v.Flags != vault.Superseded || v.Entry.LogicalID != first[0].Entry.LogicalID {
 				t.Errorf("the first is %+v", v)
 			}
+			if got := w.shelves(alice); got["Imagerie"] != 2 {
+				t.Errorf("the shelves are %v, want the newest version and the stranger's document", got)
+			}
 			if n := len(w.read(alice, "INBOX")); by == "mail" && n != 3 {
 				t.Errorf("%d mails, want those that were taken", n)
 			}
