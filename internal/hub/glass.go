@@ -35,6 +35,13 @@ var notRegulating = Refusal{Rule: "emergency/not-the-samu",
 	EN:   "This access is for the regulating physician of the SAMU only. In an emergency, ask for access by breaking the glass.",
 	Kind: fault.Denied}
 
+// tooMuchGlass stops whoever breaks the glass more often than anybody's work
+// makes likely.
+var tooMuchGlass = Refusal{Rule: "emergency/too-often",
+	FR:   "Vous avez demandé trop d'accès en urgence en un jour : adressez-vous à l'opérateur.",
+	EN:   "You have asked for too many emergency accesses within a day: ask the operator.",
+	Kind: fault.Throttled}
+
 // BreakGlass lets a professional into a record in an emergency, until the time
 // it returns, and from then on what they read is marked. Who they are, and the
 // reason they gave, is in the patient's trail; the patient and the treating
@@ -48,8 +55,12 @@ func (h *Hub) BreakGlass(ctx context.Context, a Actor, recordID string, kind pol
 	}
 	e := a.entry(policy.BreakGlass, "")
 	e.Emergency, e.Reason = true, reason
-	if kind == policy.Centre15 && !h.regulates(a) {
-		return until, h.note(ctx, a.Part, decided(e, policy.Decision{Rule: notRegulating.Rule}), &notRegulating)
+	if r := h.mayNotAsk(a, kind); r != nil {
+		err := h.refused(ctx, part, e, a, policy.Decision{Rule: r.Rule})
+		if fault.Of(err) == fault.NotFound { // it is not about the patient: they may be told
+			err = r
+		}
+		return until, err
 	}
 	ask := func(q *policy.Request) {
 		q.Act = policy.BreakGlass
@@ -66,6 +77,7 @@ func (h *Hub) BreakGlass(ctx context.Context, a Actor, recordID string, kind pol
 	if err != nil {
 		return time.Time{}, err
 	}
+	h.glassDay.Add(string(a.Part), 1, h.Now())
 	return until, nil
 }
 
@@ -85,8 +97,18 @@ func (h *Hub) EndGlass(ctx context.Context, a Actor, recordID string) error {
 	})
 }
 
-func (h *Hub) regulates(a Actor) bool {
-	return a.Role == policy.Professional && a.Profession == policy.Physician && a.Establishment != "" && slices.Contains(h.SAMU, a.Establishment)
+// mayNotAsk returns why somebody may not ask for an emergency access to
+// whichever record, nil if they may.
+func (h *Hub) mayNotAsk(a Actor, kind policy.EmergencyKind) *Refusal {
+	regulates := a.Role == policy.Professional && a.Profession == policy.Physician && a.Establishment != "" && slices.Contains(h.SAMU, a.Establishment)
+	switch {
+	case kind == policy.Centre15 && !regulates:
+		return &notRegulating
+	case kind != policy.Centre15 && h.Limits.GlassPerDay > 0 && h.glassDay.Count(string(a.Part), h.Now()) >= h.Limits.GlassPerDay:
+		h.Log.Warn("professional breaks the glass too often", "actor", a.Address)
+		return &tooMuchGlass
+	}
+	return nil
 }
 
 func letters(s string) (n int) {

@@ -95,6 +95,28 @@ func TestAnEmergencyIsRefused(t *testing.T) {
 	}
 }
 
+func TestWhoBreaksTheGlassTooOftenIsStopped(t *testing.T) {
+	w := newWard(t)
+	w.Limits.GlassPerDay = 2
+	a := w.login(petit)
+	for i := range 3 {
+		_, err := w.BreakGlass(t.Context(), a, w.record, policy.BrokenGlass, because)
+		if i < 2 && err != nil || i == 2 && (ruleOf(err) != tooMuchGlass.Rule || fault.Of(err) != fault.Throttled) {
+			t.Errorf("time %d gives %v", i+1, err)
+		}
+	}
+	if e := w.last(alice); !e.Refused || e.Rule != tooMuchGlass.Rule || !e.Emergency {
+		t.Errorf("the trail says %+v", e)
+	}
+	if _, err := w.BreakGlass(t.Context(), a, w.record, policy.Centre15, because); err != nil {
+		t.Errorf("as the SAMU it gives %v: that is her work", err)
+	}
+	w.now = w.now.Add(48 * time.Hour)
+	if _, err := w.BreakGlass(t.Context(), a, w.record, policy.BrokenGlass, because); err != nil {
+		t.Errorf("two days later: %v", err)
+	}
+}
+
 func TestAReasonIsNoBook(t *testing.T) {
 	w := newWard(t)
 	_, err := w.BreakGlass(t.Context(), w.login(martin), w.record, policy.BrokenGlass, strings.Repeat("é", maxReason+1))

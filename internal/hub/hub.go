@@ -73,6 +73,7 @@ type Limits struct {
 
 	RecordsPerHour int           // of different patients that one professional opens; 0: any number
 	Glass          time.Duration // of an emergency access
+	GlassPerDay    int           // that one professional breaks; 0: any number
 	Declared       time.Duration // of a consent that a professional declares: one consultation
 	CareTeam       time.Duration // of a membership that a professional declares
 
@@ -90,6 +91,7 @@ var DefaultLimits = Limits{
 	LoginFailures:  20,
 	RecordsPerHour: 200,
 	Glass:          2 * time.Hour,
+	GlassPerDay:    20,
 	Declared:       24 * time.Hour,
 	CareTeam:       365 * 24 * time.Hour,
 	ListingCache:   32 << 20,
@@ -111,7 +113,7 @@ type Hub struct {
 
 	rcptHour, rcptDay, refusedHour, refusedDay *limit.Window
 	loginFailures                              *limit.Window
-	recordsHour                                *limit.Window
+	recordsHour, glassDay                      *limit.Window
 
 	journal *journal
 	rights  rights
@@ -159,6 +161,7 @@ func New(c Config) (*Hub, error) {
 		refusedDay:    limit.NewWindow(24*time.Hour, senders),
 		loginFailures: limit.NewWindow(15*time.Minute, accounts),
 		recordsHour:   limit.NewWindow(time.Hour, accounts),
+		glassDay:      limit.NewWindow(24*time.Hour, accounts),
 	}
 	h.keys.gone = h.docs.Forget
 	h.recent = newRecent(h.keys.forget)

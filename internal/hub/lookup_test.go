@@ -129,6 +129,19 @@ func TestNobodyElseGetsIn(t *testing.T) {
 		"block":     func(a Actor) error { return w.BlockProfessional(ctx, a, w.record, addr(martin)) },
 		"grant":     func(a Actor) error { return w.GrantAdministrator(ctx, a, w.record, addr(besson)) },
 		"end glass": func(a Actor) error { return w.EndGlass(ctx, a, w.record) },
+		"declare": func(a Actor) error {
+			if a.Address == addr(besson) { // who may, and sees what opticians see
+				return fault.Denied
+			}
+			return w.Declare(ctx, a, w.record, HasConsent)
+		},
+		"break glass": func(a Actor) error {
+			if a.Address == addr(besson) {
+				return fault.Denied
+			}
+			_, err := w.BreakGlass(ctx, a, w.record, policy.BrokenGlass, because)
+			return err
+		},
 		"break glass as the SAMU": func(a Actor) error {
 			_, err := w.BreakGlass(ctx, a, w.record, policy.Centre15, "Appel pour un malaise grave")
 			return err
@@ -162,4 +175,19 @@ func leaked(something bool, err error) error {
 		return errors.New("something was returned")
 	}
 	return err
+}
+
+func FuzzIDs(f *testing.F) {
+	for _, s := range []string{"", ".", "hub", "abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrstuvwxyz.abc", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "é"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, id string) {
+		part, own := documentPart(id)
+		if part != nowhere && (len(part) != 26 || id != string(part)+"."+own && id != string(part)) {
+			t.Errorf("%q is %q and %q", id, part, own)
+		}
+		if part == hubPart {
+			t.Errorf("%q names the hub's own partition", id)
+		}
+	})
 }
