@@ -62,6 +62,11 @@ func newPepper(key []byte) (*Pepper, error) {
 // Wrap wraps the pepper under the hub key.
 func (p *Pepper) Wrap(r *keyring.Ring) []byte { return r.Wrap(p.key, pepperContext) }
 
+// RenewPepper returns what Wrap gave under the newest hub key.
+func RenewPepper(r *keyring.Ring, wrapped []byte) ([]byte, error) {
+	return r.Renew(wrapped, pepperContext)
+}
+
 // UnwrapPepper opens what Wrap gave.
 func UnwrapPepper(r *keyring.Ring, wrapped []byte) (*Pepper, error) {
 	key, err := r.Unwrap(wrapped, pepperContext)

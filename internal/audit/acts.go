@@ -22,6 +22,8 @@ const (
 	ActReadTrail    = "read-trail"
 	ActExportTrail  = "export-trail"
 	ActRegister     = "register"
+	ActRotateHubKey = "rotate-hub-key"
+	ActRotateKey    = "rotate-owner-key"
 )
 
 // enrolling are the acts of an operator that belong to the enrolment of a
@@ -90,6 +92,8 @@ var actions = map[string]action{
 	"notice":            {General, "a annoncé cet espace à son titulaire", "announced this space to its holder", "annoncer cet espace à son titulaire", "announce this space to its holder"},
 	"ask-erasure":       {General, "a demandé l'effacement de cet espace", "asked for this space to be erased", "demander l'effacement de cet espace", "ask for this space to be erased"},
 	"archive":           {General, "a archivé cet espace", "archived this space", "archiver cet espace", "archive this space"},
+	ActRotateHubKey:     {General, "a changé la clé du service", "changed the key of the hub", "changer la clé du service", "change the key of the hub"},
+	ActRotateKey:        {General, "a changé la clé de cet espace", "changed the key of this space", "changer la clé de cet espace", "change the key of this space"},
 	"erase":             {General, "a effacé cet espace", "erased this space", "effacer cet espace", "erase this space"},
 	"block":             {General, "a bloqué un professionnel", "blocked a professional", "bloquer un professionnel", "block a professional"},
 	"unblock":           {General, "a débloqué un professionnel", "unblocked a professional", "débloquer un professionnel", "unblock a professional"},

@@ -290,6 +290,9 @@ func KeepSigner(w store.Writer, s Scope, wrapped []byte, v keyring.RightsVerifie
 	return Put(w, s, verifierKey, v.Marshal())
 }
 
+// RewrapSigner replaces the key that signs by the same one, wrapped anew.
+func RewrapSigner(w store.Writer, wrapped []byte) { w.Put(signerKey, wrapped) }
+
 // Verifier returns the half that KeepSigner wrote; the zero one if there is
 // none. Whoever has the index key can write another: take it from a file
 // where there is one.

@@ -76,6 +76,11 @@ func (h *Hub) makeMailbox(ctx context.Context, operator string, a ident.Address,
 	if err != nil {
 		return err
 	}
+	wrapped, err := h.wraps(ctx)
+	if err != nil {
+		return err
+	}
+	defer wrapped()
 	cert, locked, err := h.Ring.NewOwner(part, secrets[0])
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -44,6 +45,7 @@ type Config struct {
 	Erasure *keyring.ErasureSecrets // nil with Ring
 	Rights  keyring.RightsVerifier  // of a sealed hub; if zero, what the store says
 	Escrow  *keyring.Cert           // reads every trail; its private half is offline
+	Wrapped []RingWrapped           // what the program keeps wrapped under Ring itself
 	Journal string                  // file of the checkpoints; "" for none
 
 	Domain        string // of the hub itself, for receipts and notices
@@ -117,7 +119,10 @@ type Hub struct {
 
 	journal *journal
 	rights  rights
-	human   *human // what web logins take
+
+	rotating sync.Mutex   // held while keys are rotated
+	wrapping sync.RWMutex // read-held from wrapping something under the hub key until it is committed
+	human    *human       // what web logins take
 }
 
 // hubPart is the partition of what concerns the hub as a whole.

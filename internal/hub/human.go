@@ -64,8 +64,13 @@ func (h *Hub) pepper(ctx context.Context) (*account.Pepper, error) {
 	if p := h.human.known(); p != nil {
 		return p, nil
 	}
+	wrapped, err := h.wraps(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer wrapped()
 	var p *account.Pepper
-	err := h.commit(ctx, hubPart, func(t *tx) error {
+	err = h.commit(ctx, hubPart, func(t *tx) error {
 		wrapped, err := account.WrappedPepper(t)
 		if err != nil {
 			return err

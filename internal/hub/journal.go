@@ -225,6 +225,11 @@ func (h *Hub) grownHeads(ctx context.Context, all bool, parts []store.Part) (map
 
 // auditSigner returns the key that signs checkpoints, making it at need.
 func (h *Hub) auditSigner(ctx context.Context) (k *keyring.AuditKey, err error) {
+	wrapped, err := h.wraps(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer wrapped()
 	err = h.commit(ctx, hubPart, func(t *tx) error {
 		wrapped, err := audit.Signer(t)
 		if err != nil {

@@ -45,6 +45,8 @@ func (h *Hub) readRights(ctx context.Context) error {
 	h.rights.reading.Lock()
 	defer h.rights.reading.Unlock()
 	if !h.Sealed() {
+		h.wrapping.RLock()
+		defer h.wrapping.RUnlock()
 		k, err := rightsKey(ctx, h.Store, h.Index, h.Ring, h.Rights)
 		if err != nil {
 			return err

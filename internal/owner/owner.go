@@ -49,9 +49,28 @@ func Has(r store.Reader) (bool, error) {
 	return false, nil
 }
 
-// Relock replaces the private half by the same one, locked under a newer hub
-// key.
-func Relock(w store.Writer, locked []byte) { w.Put("key/locked", locked) }
+// Outdated reports whether a private half is locked under a hub key older than
+// the ring's newest.
+func Outdated(r store.Reader, ring *keyring.Ring) (bool, error) {
+	for p, err := range r.Scan(store.Prefix("key/")) {
+		if err != nil || ring.Outdated(p.Value) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// Relock lets relock lock each private half under a newer hub key.
+func Relock(w store.Writer, relock func(locked []byte) ([]byte, error)) error {
+	locked, err := Locked(w)
+	if err != nil {
+		return err
+	}
+	if locked, err = relock(locked); err == nil {
+		w.Put("key/locked", locked)
+	}
+	return err
+}
 
 // Erase removes the keys.
 func Erase(w store.Writer) error { return fact.Erase(w, "key/") }

@@ -81,11 +81,25 @@ func TestTheKeysOfAnOwnerComeBackAndOpen(t *testing.T) {
 	if err := ring.Save(filepath.Join(t.TempDir(), "ring")); err != nil {
 		t.Fatal(err)
 	}
-	newer, err := ring.Rewrap(part, locked, list[0])
-	if err != nil {
-		t.Fatal(err)
+	outdated := func() (yes bool) {
+		err := m.View(t.Context(), part, func(r store.Reader) (err error) {
+			yes, err = Outdated(r, ring)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return yes
 	}
-	update(func(w store.Writer) error { Relock(w, newer); return nil })
+	if !outdated() {
+		t.Error("with a newer hub key nothing is outdated")
+	}
+	update(func(w store.Writer) error {
+		return Relock(w, func(locked []byte) ([]byte, error) { return ring.Rewrap(part, locked, list[0]) })
+	})
+	if outdated() {
+		t.Error("locked again, it is outdated")
+	}
 	ring.Retire()
 	opens("locked again under a newer hub key")
 

@@ -47,6 +47,9 @@ func (r *Ring) UnwrapAuditKey(sealed []byte) (*AuditKey, error) {
 	return newAuditKey(key), nil
 }
 
+// RenewAuditKey returns what WrapAuditKey gave under the ring's newest key.
+func (r *Ring) RenewAuditKey(sealed []byte) ([]byte, error) { return r.Renew(sealed, auditContext) }
+
 // Public returns the half that verifies. It is no secret.
 func (k *AuditKey) Public() ed25519.PublicKey {
 	return slices.Clone(k.sign.Public().(ed25519.PublicKey))

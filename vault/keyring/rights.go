@@ -51,6 +51,9 @@ func (r *Ring) UnwrapRightsKey(sealed []byte) (*RightsKey, error) {
 	return newRightsKey(key), nil
 }
 
+// RenewRightsKey returns what WrapRightsKey gave under the ring's newest key.
+func (r *Ring) RenewRightsKey(sealed []byte) ([]byte, error) { return r.Renew(sealed, rightsContext) }
+
 // Verifier returns the half that verifies.
 func (k *RightsKey) Verifier() RightsVerifier {
 	return RightsVerifier{string(k.sign.Public().(ed25519.PublicKey))}

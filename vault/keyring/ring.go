@@ -16,15 +16,17 @@ import (
 // newest saved one wraps, every one unwraps. A nil Ring is a sealed hub: what
 // returns an error returns fault.Sealed. It may be used from many goroutines.
 //
-// To change the hub key: Add, Save, rewrap all that is wrapped, Retire, Save.
+// To change the hub key: Add, Save, rewrap all that is wrapped, Retire, Save. A
+// ring of several versions is one whose change has not come to its end.
 type Ring struct {
 	redacted
 	mu     sync.RWMutex
 	keys   map[uint32]kek
-	newest uint32 // highest version there is
-	wraps  uint32 // version that wraps: the newest that is saved
-	home   string // where it was loaded from, or first saved to
-	token  string // URI of the token that seals its file; "" for none
+	newest uint32         // highest version there is
+	wraps  uint32         // version that wraps: the newest that is saved
+	old    map[uint32]kek // retired while others may hold what they wrapped; in no file
+	home   string         // where it was loaded from, or first saved to
+	token  string         // URI of the token that seals its file; "" for none
 }
 
 // A kek is one version of the key-encryption key.
@@ -147,12 +149,72 @@ func (r *Ring) Add() uint32 {
 	return r.newest
 }
 
+// Withdraw takes back a key that Add made and Save never saved.
+func (r *Ring) Withdraw() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(r.keys, func(v uint32, _ kek) bool { return v > r.wraps })
+	r.newest = r.wraps
+}
+
 // Retire drops every key older than the one that wraps. What is still wrapped
-// under those is lost once the ring is saved: rewrap it first.
+// under those is lost once the ring is saved: rewrap it first. This process goes
+// on unwrapping with them, for whoever read a wrapped value before.
 func (r *Ring) Retire() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	maps.DeleteFunc(r.keys, func(v uint32, _ kek) bool { return v < r.wraps })
+	if r.old == nil {
+		r.old = map[uint32]kek{}
+	}
+	maps.DeleteFunc(r.keys, func(v uint32, k kek) bool {
+		if v < r.wraps {
+			r.old[v] = k
+		}
+		return v < r.wraps
+	})
+}
+
+// Changing reports whether a change of the hub key was begun and has not come to
+// its end: there is a key older than the one that wraps.
+func (r *Ring) Changing() bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for v := range r.keys {
+		if v < r.wraps {
+			return true
+		}
+	}
+	return false
+}
+
+// Renew returns what Wrap gave under the key that wraps now; sealed itself, if
+// that is so already.
+func (r *Ring) Renew(sealed []byte, context string) ([]byte, error) {
+	plaintext, err := r.Unwrap(sealed, context)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(plaintext)
+	if v, _ := wrappedUnder(sealed); v == r.Version() {
+		return sealed, nil
+	}
+	return r.Wrap(plaintext, context), nil
+}
+
+// Outdated reports whether a value of the store looks as if it were, or held
+// behind at most eight bytes of a header, something wrapped under an older key
+// than the one that wraps. It is for making sure that nothing is forgotten.
+func (r *Ring) Outdated(value []byte) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for at := 0; at <= 8 && at < len(value); at++ {
+		v, ok := wrappedUnder(value[at:])
+		_, known := r.keys[v]
+		if ok && known && v < r.wraps && value[at+wrapHeader] == boxVersion {
+			return true
+		}
+	}
+	return false
 }
 
 // Version returns the version of the key that wraps.
@@ -188,6 +250,9 @@ func (r *Ring) Unwrap(sealed []byte, context string) ([]byte, error) {
 	}
 	r.mu.RLock()
 	k, ok := r.keys[version]
+	if !ok {
+		k, ok = r.old[version]
+	}
 	r.mu.RUnlock()
 	if !ok {
 		return nil, fmt.Errorf("keyring: unwrap: no hub key of version %d: %w", version, fault.Corrupt)
