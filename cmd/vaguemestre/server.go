@@ -91,6 +91,9 @@ func (s *server) open(sealed bool) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.hub.LoadMatrix(ctx); err != nil {
+		return advise(err, "The habilitation matrix that an operator applied cannot be used. Run this with the version of the program that applied it, or restore a backup.")
+	}
 	if err := s.hub.CheckSecrets(ctx); err != nil {
 		return advise(err, "Put back the newest copy of the files that keys.erasure in %s names; `docs/ops/keys.md` says where to look.", cfg.Path)
 	}
@@ -109,6 +112,7 @@ func (s *server) open(sealed bool) error {
 		{Name: "outbox", Every: cfg.Janitor.Outbox, AtOnce: true, Do: s.hub.CarryAll},
 		{Name: "notices", Every: cfg.Janitor.Notices, AtOnce: true, Do: unlessSealed(s.hub, notices.Round)},
 		{Name: "checkpoint", Every: cfg.Janitor.Checkpoint, Do: s.hub.Checkpoint},
+		{Name: "matrix", Every: cfg.Janitor.Outbox, Do: s.hub.LoadMatrix},
 		{Name: "life", Every: cfg.Janitor.Life, Do: s.hub.LiveOn},
 		{Name: "sweep", Every: cfg.Janitor.Sweep, Do: s.hub.Sweep},
 	}, janitor.Config{Log: s.log, Metrics: s.metrics})

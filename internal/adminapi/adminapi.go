@@ -30,6 +30,7 @@ import (
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/patient"
+	"vaguemestre/policy"
 	"vaguemestre/vault/keyring"
 )
 
@@ -37,6 +38,7 @@ import (
 type Hub interface {
 	Mailboxes
 	Passwords
+	Matrices
 	Care
 }
 
@@ -60,6 +62,13 @@ type Passwords interface {
 	AddPassword(ctx context.Context, operator string, a ident.Address, device string) (secret string, err error)
 	Passwords(ctx context.Context, a ident.Address) ([]account.Password, error)
 	RevokePassword(ctx context.Context, operator string, a ident.Address, device string) error
+}
+
+// Matrices are the acts on the habilitation matrix.
+type Matrices interface {
+	Matrix() hub.MatrixInForce
+	CompareMatrix(text []byte) ([]policy.MatrixChange, error)
+	ApplyMatrix(ctx context.Context, operator string, text []byte) ([]policy.MatrixChange, error)
 }
 
 // Care is looking after the hub as a whole.

@@ -81,6 +81,19 @@ func (h *fakeHub) ApplyInsured(_ context.Context, operator string, p hub.Insured
 	return hub.RegisterChange{Matricule: p.Matricule.Canonical(), New: true}, h.note("%s applies %s", operator, p.Matricule.Canonical())
 }
 
+func (h *fakeHub) Matrix() hub.MatrixInForce {
+	_ = h.note("shows the matrix")
+	return hub.MatrixInForce{Matrix: policy.ShippedMatrix()}
+}
+
+func (h *fakeHub) CompareMatrix(text []byte) ([]policy.MatrixChange, error) {
+	return nil, h.note("compares %s", text)
+}
+
+func (h *fakeHub) ApplyMatrix(_ context.Context, operator string, text []byte) ([]policy.MatrixChange, error) {
+	return nil, h.note("%s applies %s", operator, text)
+}
+
 func (h *fakeHub) AddBAL(_ context.Context, operator string, b directory.BAL) error {
 	return h.note("%s adds %s %s", operator, b.Kind, b.Address)
 }
@@ -214,6 +227,9 @@ func TestEveryVerbReachesTheHubInTheNameOfItsOperator(t *testing.T) {
 		{"password/add", Device{ins, "laptop"}, me + " gives " + ins + "@patient.test a password for laptop"},
 		{"password/list", Name{"dr@ch.test"}, "lists dr@ch.test"},
 		{"password/revoke", Device{"dr@ch.test", "laptop"}, me + " revokes laptop of dr@ch.test"},
+		{"matrix/show", Nothing{}, "shows the matrix"},
+		{"matrix/diff", MatrixText{"m"}, "compares m"},
+		{"matrix/apply", MatrixText{"m"}, me + " applies m"},
 		{"hub/why", Route{"dr@ch.test", ins}, me + " asks why dr@ch.test " + ins + "@patient.test"},
 		{"hub/status", Nothing{}, "status"},
 		{"hub/audit", Nothing{}, "verifies trails"},

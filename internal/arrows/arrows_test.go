@@ -34,7 +34,7 @@ var rings = [][]string{
 	{"internal/fact"},          // how records keep what a filing role reads back
 	{"internal/fact/facttest"}, // and how their tests do
 	{"vault", "internal/account", "internal/audit", "internal/conversation", "internal/directory",
-		"internal/mailbox", "internal/outbox", "internal/owner", "internal/patient", "internal/software"},
+		"internal/habilitation", "internal/mailbox", "internal/outbox", "internal/owner", "internal/patient", "internal/software"},
 	{"internal/hub"},
 	{"internal/saslauth", "internal/oauth/fakepsc"}, // how the mail edges log people in; where a demo's professionals do
 	{"smtpd", "imapd", "internal/adminapi", "internal/janitor", "internal/fhirapi", "internal/oauth", "internal/courier"},

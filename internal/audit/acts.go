@@ -106,6 +106,8 @@ var actions = map[string]action{
 	"remove-client":     {General, "a retiré un logiciel", "removed a program", "retirer un logiciel", "remove a program"},
 	"allowance":         {General, "a changé une limite d'envoi", "changed a limit on sending", "changer une limite d'envoi", "change a limit on sending"},
 
+	"apply-matrix": {General, "a appliqué une matrice d'habilitation", "applied a habilitation matrix", "appliquer une matrice d'habilitation", "apply a habilitation matrix"},
+
 	ActRegister:   {General, "a pris en compte ce que dit le registre des assurés", "took over what the register of the insured says", "prendre en compte ce que dit le registre des assurés", "take over what the register of the insured says"},
 	"send-notice": {General, "a envoyé un avis au titulaire", "sent the holder a notice", "envoyer un avis au titulaire", "send the holder a notice"},
 }

@@ -20,18 +20,6 @@ func (h *Hub) recordFacts(r store.Reader, part store.Part, a Actor) (policy.Requ
 	return f.request, err
 }
 
-// SetMatrix puts a habilitation matrix of the operator in force; nil is the one
-// that comes with the program. It holds for whatever is decided from now on.
-func (h *Hub) SetMatrix(m *policy.Matrix) { h.matrix.Store(m) }
-
-// Matrix returns the habilitation matrix in force.
-func (h *Hub) Matrix() *policy.Matrix {
-	if m := h.matrix.Load(); m != nil {
-		return m
-	}
-	return policy.ShippedMatrix()
-}
-
 // A standing is how an actor stands before a record, with all that was read to
 // know it.
 type standing struct {
@@ -43,7 +31,7 @@ type standing struct {
 }
 
 func (h *Hub) standing(r store.Reader, part store.Part, a Actor) (f standing, err error) {
-	f.request = policy.Request{Actor: a.policy(), Now: h.Now(), Matrix: h.Matrix()}
+	f.request = policy.Request{Actor: a.policy(), Now: h.Now(), Matrix: h.Matrix().Matrix}
 	s := h.scope(part)
 	if f.space, _, err = patient.Load(r, s); err != nil {
 		return f, err

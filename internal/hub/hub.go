@@ -29,7 +29,6 @@ import (
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
-	"vaguemestre/policy"
 	"vaguemestre/vault"
 	"vaguemestre/vault/keyring"
 )
@@ -110,7 +109,7 @@ type Hub struct {
 	cache  *mailbox.Cache
 	docs   *vault.Cache
 	recent *recent
-	matrix atomic.Pointer[policy.Matrix] // nil: the shipped one
+	matrix atomic.Pointer[MatrixInForce] // nil: the shipped one
 	done   *bounded[string, struct{}]    // what a session does once; see once
 
 	rcptHour, rcptDay, refusedHour, refusedDay *limit.Window
