@@ -281,3 +281,29 @@ func BenchmarkCheckpoint(b *testing.B) {
 		}
 	}
 }
+
+func FuzzReadJournal(f *testing.F) {
+	k := keyring.NewAuditKey()
+	path := filepath.Join(f.TempDir(), "journal")
+	j, err := OpenJournal(path, k.Public())
+	if err != nil {
+		f.Fatal(err)
+	}
+	if _, err := j.Append(k, noon, map[store.Part]Mark{"a": mark(1)}, 1); err != nil {
+		f.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(whole))
+	f.Add(string(whole) + "{")
+	f.Add(`{"Number":1,"Heads":{"a":{"Count":1}}}` + "\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		j := &Journal{forest: newForest()}
+		err := j.walk(strings.NewReader(text), k.Public(), func(Checkpoint) {})
+		if err == nil && j.end > 0 && !strings.HasPrefix(text, string(whole)) {
+			t.Error("what nobody signed is taken for a journal")
+		}
+	})
+}

@@ -84,6 +84,8 @@ func (h *Hub) History(ctx context.Context, a Actor, recordID string, q HistoryQu
 	return page, err
 }
 
+const documentID = 26 // characters
+
 // exportBatch is how many lines are read in one transaction.
 const exportBatch = 500
 
@@ -201,9 +203,10 @@ func shown(e audit.Entry) audit.Entry {
 	return e
 }
 
-// title returns the title of a document, if it is there and the actor may read
-// it.
-func (o *openedTrail) title(r store.Reader, id string) string {
+// title returns the title of the document that an object begins with, if it is
+// there and the actor may read it.
+func (o *openedTrail) title(r store.Reader, object string) string {
+	id := object[:min(len(object), documentID)]
 	if title, ok := o.titles[id]; ok {
 		return title
 	}

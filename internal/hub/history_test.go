@@ -10,6 +10,8 @@ import (
 
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/ident"
+	"vaguemestre/internal/patient"
 	"vaguemestre/policy"
 	"vaguemestre/vault"
 )
@@ -227,5 +229,50 @@ func TestAHistoryIsExportedWhole(t *testing.T) {
 	}
 	if err := w.ExportHistory(t.Context(), a, "", HistoryQuery{}, "pdf", &table); fault.Of(err) != fault.Invalid {
 		t.Errorf("a format that is none: %v", err)
+	}
+}
+
+// TestARepresentativesActsAreToldAsDoneForTheOwner lets a father read the record
+// and the history of his child.
+func TestARepresentativesActsAreToldAsDoneForTheOwner(t *testing.T) {
+	w := newWard(t)
+	m, err := ident.MakeMatricule("2102099999008")
+	w.must(err)
+	child, err := w.Enrol(t.Context(), "operator", Person{Matricule: m, Minor: true,
+		Traits: patient.Traits{BirthName: "ESSAI", FirstNames: "Lou", BirthDate: "20100415"}})
+	w.must(err)
+	w.lives(child.Canonical(), patient.Activate)
+	w.record = string(w.part(child.Canonical()))
+	open, secret := w.file(child.Canonical(), consultation, 0), w.file(child.Canonical(), biology, vault.HiddenFromRepresentatives)
+	w.must(w.atMailbox(t.Context(), child, func(t *tx) error {
+		return patient.Represent(t, t.Scope, patient.Person{Part: w.part(bruno), Address: bruno, Name: "Bruno"}, t.now)
+	}))
+	w.must(w.Declare(t.Context(), w.login(thomas), w.record, InCareTeam))
+	for _, id := range []string{open, secret} {
+		_, _, err := w.OpenDocument(t.Context(), w.login(thomas), id)
+		w.must(err)
+	}
+	if got := w.sees(bruno); got != consultation {
+		t.Fatalf("the father sees %q", got)
+	}
+	list := w.history(w.login(bruno), HistoryQuery{})
+	for _, act := range []string{"list-documents", "read-trail"} {
+		if l := line(t, list, bruno, act); l.OnBehalf != "Lou ESSAI" || l.Kind != audit.Patient || !strings.Contains(l.FR, "pour Lou ESSAI, ") {
+			t.Errorf("%s is told as %+v", act, l)
+		}
+	}
+	titles := map[string]string{}
+	for _, l := range list {
+		if l.Act == "read-document" {
+			titles[w.record+"."+l.Object] = l.Title
+		}
+	}
+	if titles[open] != consultation || titles[secret] != "" {
+		t.Errorf("the titles he sees are %v", titles)
+	}
+	for _, e := range w.trailOf(alice) { // who acts for nobody but herself
+		if e.OnBehalf != "" {
+			t.Errorf("%s is told as done for %s", e.Act, e.OnBehalf)
+		}
 	}
 }

@@ -231,6 +231,9 @@ func (h *Hub) commit(ctx context.Context, part store.Part, fn func(*tx) error) e
 		if len(t.trail) == 0 {
 			return nil
 		}
+		if err := onBehalf(t); err != nil {
+			return err
+		}
 		key, err := h.trailKey(w, part, t.now)
 		if err != nil {
 			return err

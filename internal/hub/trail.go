@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vaguemestre/internal/audit"
+	"vaguemestre/internal/directory"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
@@ -31,6 +32,25 @@ func (a Actor) did(act, object string) audit.Entry {
 // byOperator is the trail entry of what an operator did.
 func byOperator(operator, act, object string) audit.Entry {
 	return audit.Entry{Actor: operator, Role: policy.Administrator.String(), Act: act, Object: object}
+}
+
+// onBehalf says, of what one patient did in the space of another, whom it was
+// for.
+func onBehalf(t *tx) error {
+	for i := range t.trail {
+		e := &t.trail[i]
+		if e.Role != policy.Patient.String() || e.Refused || e.OnBehalf != "" {
+			continue
+		}
+		b, _, err := directory.Load(t, t.Scope)
+		if err != nil {
+			return err
+		}
+		if b.Kind == directory.OfPatient && b.Address != e.Actor {
+			e.OnBehalf = b.Name
+		}
+	}
+	return nil
 }
 
 // decided completes an entry with the decision.
