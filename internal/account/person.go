@@ -89,24 +89,35 @@ func indexPart(k *keyring.IndexKey, label string, fields ...string) store.Part {
 
 const loginKey = "acc/at"
 
+// A claim says whose a login is. It is made before the Person is written.
+type claim struct {
+	Part store.Part
+	At   time.Time
+}
+
+// claimHolds is how long a claim holds whose Person was never written.
+const claimHolds = time.Hour
+
 // ClaimLogin makes a login lead to a partition, in a transaction on its Part,
 // which s names. One that is taken is fault.Exists; claiming it again for the
-// same partition is not an error.
-func ClaimLogin(w store.Writer, s fact.Scope, part store.Part) error {
-	old, ok, err := FindLogin(w, s)
-	switch {
-	case err != nil:
+// same partition is not an error. vacant says that the one who holds it turned
+// out not to be its owner: then an old claim gives way.
+func ClaimLogin(w store.Writer, s fact.Scope, part store.Part, vacant bool, now time.Time) error {
+	old, ok, err := fact.Get[claim](w, s, loginKey)
+	if err != nil {
 		return err
-	case ok && old != part:
+	}
+	if held := ok && old.Part != part; held && (!vacant || now.Sub(old.At) < claimHolds) {
 		return fmt.Errorf("account: login: %w", fault.Exists)
 	}
-	return fact.Put(w, s, loginKey, part)
+	return fact.Put(w, s, loginKey, claim{part, now})
 }
 
 // FindLogin returns the partition of the person with that login. ok is false if
 // there is none.
 func FindLogin(r store.Reader, s fact.Scope) (part store.Part, ok bool, err error) {
-	return fact.Get[store.Part](r, s, loginKey)
+	c, ok, err := fact.Get[claim](r, s, loginKey)
+	return c.Part, ok, err
 }
 
 // FreeLogin lets a login lead nowhere, if it led to that partition.
@@ -122,8 +133,9 @@ func FreeLogin(w store.Writer, s fact.Scope, part store.Part) error {
 type Person struct {
 	Login       string // canonical
 	Since       time.Time
-	PasswordSet time.Time // zero: none is set
+	PasswordSet time.Time // when the password was set
 	Hash        PasswordHash
+	Devices     []string `json:",omitempty"` // names of those seen before
 }
 
 // A PasswordHash is what is kept of a password: it needs the pepper to be tried.

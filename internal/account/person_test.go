@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
@@ -74,13 +75,25 @@ func TestALoginLeadsToOnePerson(t *testing.T) {
 	s := fact.Scope{Key: r.Key, Part: a.Part(r.Key)}
 	update := func(fn func(store.Writer) error) error { return r.Memory.Update(t.Context(), s.Part, fn) }
 	claim := func(part store.Part) error {
-		return update(func(w store.Writer) error { return ClaimLogin(w, s, part) })
+		return update(func(w store.Writer) error { return ClaimLogin(w, s, part, false, nine) })
 	}
 	if err := errors.Join(claim("part1"), claim("part1")); err != nil {
 		t.Fatal(err)
 	}
 	if err := claim("part2"); !errors.Is(err, fault.Exists) {
 		t.Errorf("another claims it: %v", err)
+	}
+	vacant := func(at time.Time) error {
+		return update(func(w store.Writer) error { return ClaimLogin(w, s, "part2", true, at) })
+	}
+	if err := vacant(nine.Add(time.Minute)); !errors.Is(err, fault.Exists) {
+		t.Errorf("a claim of a minute ago gives way: %v", err)
+	}
+	if err := vacant(nine.Add(time.Hour)); err != nil {
+		t.Errorf("an old claim that nothing came of: %v", err)
+	}
+	if err := update(func(w store.Writer) error { return ClaimLogin(w, s, "part1", true, nine.Add(2*time.Hour)) }); err != nil {
+		t.Fatal(err)
 	}
 	if err := update(func(w store.Writer) error { return FreeLogin(w, s, "part2") }); err != nil {
 		t.Fatal(err)

@@ -21,10 +21,8 @@ type SessionKind string
 
 // The kinds.
 const (
-	WebSession    SessionKind = "web"     // a browser, behind a cookie
-	AccessToken   SessionKind = "access"  // a program, for minutes
-	RefreshToken  SessionKind = "refresh" // what a program gets the next access token with
-	TrustedDevice SessionKind = "device"  // stands for the second factor, and for nothing else
+	WebSession    SessionKind = "web"    // a browser, behind a cookie
+	TrustedDevice SessionKind = "device" // stands for the second factor, and for nothing else
 )
 
 const (
@@ -41,15 +39,13 @@ const (
 	seenEvery = time.Minute
 )
 
-// A Session is one login, of a browser or a program, until it ends or is ended.
+// A Session is one login through the web until it ends or is ended. Programs have
+// an Authorization instead.
 type Session struct {
 	ID     string // names it, to its owner and in the trail; made by NewSession
 	Kind   SessionKind
-	Device string // what its owner knows it by: the browser, the program
+	Device string // what its owner knows it by: the browser
 	Factor string `json:",omitempty"` // the second factor that opened it
-	Client string `json:",omitempty"` // the program, of a token
-	Scope  string `json:",omitempty"` // what a token may do, as its edge writes it
-	Parent string `json:",omitempty"` // session that it ends with
 
 	Created time.Time
 	Seen    time.Time     // last use, to the minute
@@ -164,7 +160,7 @@ func CheckSession(r store.Reader, s fact.Scope, id, secret string, now time.Time
 	if !ok || !right {
 		return Session{}, fmt.Errorf("account: session: %w", fault.Unauthenticated)
 	}
-	return k.alive(r, s, now)
+	return k.alive(now)
 }
 
 // FindSession returns the session of that ID: what its owner may end, or what
@@ -178,25 +174,13 @@ func FindSession(r store.Reader, s fact.Scope, id string, now time.Time) (Sessio
 	if err != nil {
 		return Session{}, err
 	}
-	return k.alive(r, s, now)
+	return k.alive(now)
 }
 
-// alive returns the session unless it, or what it ends with, is over.
-func (k keptSession) alive(r store.Reader, s fact.Scope, now time.Time) (Session, error) {
+// alive returns the session unless it is over.
+func (k keptSession) alive(now time.Time) (Session, error) {
 	if k.Over(now) {
 		return Session{}, fmt.Errorf("account: session: %w", fault.Unauthenticated)
-	}
-	if k.Parent != "" {
-		if k.Parent == k.ID {
-			return Session{}, fmt.Errorf("account: session: %w", fault.Corrupt)
-		}
-		parent, ok, err := fact.GetRight[keptSession](r, s, "acc/s/"+k.Parent)
-		if err != nil {
-			return Session{}, err
-		}
-		if !ok || parent.Over(now) {
-			return Session{}, fmt.Errorf("account: session: %w", fault.Unauthenticated)
-		}
 	}
 	return k.Session, nil
 }
@@ -248,10 +232,9 @@ func Sessions(r store.Reader, s fact.Scope, now time.Time) ([]Session, error) {
 	return list, nil
 }
 
-// EndSession ends a session, and those that end with it. One that does not exist
-// is fault.NotFound.
+// EndSession ends a session. One that does not exist is fault.NotFound.
 func EndSession(w store.Writer, s fact.Scope, id string) error {
-	n, err := endSessions(w, s, func(k Session) bool { return k.ID == id || k.Parent == id })
+	n, err := endSessions(w, s, func(k Session) bool { return k.ID == id })
 	if err == nil && n == 0 {
 		err = fmt.Errorf("account: end session: %w", fault.NotFound)
 	}
@@ -261,7 +244,7 @@ func EndSession(w store.Writer, s fact.Scope, id string) error {
 // EndSessions ends every session but the one of the ID except, which may be
 // empty, and returns how many.
 func EndSessions(w store.Writer, s fact.Scope, except string) (int, error) {
-	return endSessions(w, s, func(k Session) bool { return except == "" || k.ID != except && k.Parent != except })
+	return endSessions(w, s, func(k Session) bool { return k.ID != except })
 }
 
 func endSessions(w store.Writer, s fact.Scope, which func(Session) bool) (int, error) {
@@ -282,7 +265,7 @@ func endSessions(w store.Writer, s fact.Scope, which func(Session) bool) (int, e
 	return len(ids), nil
 }
 
-// A Token is what the holder of a session carries: a cookie, a bearer token.
+// A Token is what the holder of a session carries, in a cookie.
 type Token struct {
 	Part   store.Part
 	ID     string // of the session

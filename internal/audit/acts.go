@@ -110,4 +110,16 @@ var actions = map[string]action{
 
 	ActRegister:   {General, "a pris en compte ce que dit le registre des assurés", "took over what the register of the insured says", "prendre en compte ce que dit le registre des assurés", "take over what the register of the insured says"},
 	"send-notice": {General, "a envoyé un avis au titulaire", "sent the holder a notice", "envoyer un avis au titulaire", "send the holder a notice"},
+
+	"send-code":       {General, "a envoyé un code", "sent a code", "envoyer un code", "send a code"},
+	"use-code":        {General, "s'est identifié avec un code provisoire", "proved who they are with a provisional code", "s'identifier avec un code provisoire", "prove who they are with a provisional code"},
+	"set-identity":    {General, "a choisi un identifiant et un mot de passe", "chose a login and a password", "choisir un identifiant et un mot de passe", "choose a login and a password"},
+	"change-password": {General, "a changé de mot de passe", "changed the password", "changer de mot de passe", "change the password"},
+	"add-factor":      {General, "a ajouté un second facteur de connexion", "added a second factor", "ajouter un second facteur de connexion", "add a second factor"},
+	"remove-factor":   {General, "a retiré un second facteur de connexion", "removed a second factor", "retirer un second facteur de connexion", "remove a second factor"},
+	"trust-device":    {General, "a choisi de faire confiance à un appareil", "chose to trust a device", "faire confiance à un appareil", "trust a device"},
+	"end-session":     {General, "a fermé une session ou oublié un appareil", "ended a session or forgot a device", "fermer une session ou oublier un appareil", "end a session or forget a device"},
+	"prove":           {General, "a confirmé son identité", "proved once more who they are", "confirmer son identité", "prove once more who they are"},
+	"set-contact":     {General, "a changé d'adresse ou de téléphone", "changed the mail address or the phone", "changer d'adresse ou de téléphone", "change the mail address or the phone"},
+	"set-phrase":      {General, "a choisi sa phrase de reconnaissance", "chose the phrase that tells our messages", "choisir sa phrase de reconnaissance", "choose the phrase that tells our messages"},
 }

@@ -32,7 +32,29 @@ func (h *Hub) Erase(ctx context.Context, operator string, a ident.Address) error
 	if err := h.Carry(ctx, part); err != nil { // there will be nobody to tell
 		h.Log.Warn("answers of an erased patient are dropped", "err", err)
 	}
-	return h.erase(ctx, operator, part, a)
+	c, err := h.contactOf(ctx, part)
+	if err != nil && !errors.Is(err, fault.NotFound) {
+		h.Log.Warn("contact of an erased patient not read", "err", err)
+	}
+	if err := h.erase(ctx, operator, part, a); err != nil {
+		return err
+	}
+	return h.tellErased(ctx, c)
+}
+
+// tellErased lets the one whose space was erased know: from the hub's partition,
+// since nothing is left of theirs.
+func (h *Hub) tellErased(ctx context.Context, c patient.Contact) error {
+	by, to := route(c, "")
+	if to == "" {
+		return nil
+	}
+	if _, err := h.pepper(ctx); err != nil {
+		return err
+	}
+	return h.commit(ctx, hubPart, func(t *tx) error {
+		return h.notice(t, Notice{Kind: NoticeErased, Channel: by, To: to})
+	})
 }
 
 // EraseAgain erases those who were erased once and are there all the same:
@@ -75,11 +97,21 @@ func (h *Hub) erase(ctx context.Context, operator string, part store.Part, a ide
 	}
 	h.keys.forget(part)
 	h.certs.forget(part)
+	p, err := h.pepper(ctx)
+	if err != nil {
+		return err
+	}
 	var b directory.BAL
-	err := h.view(ctx, part, func(r store.Reader) (err error) {
-		b, _, err = directory.Load(r, h.scope(part))
+	var who account.Person
+	err = h.view(ctx, part, func(r store.Reader) (err error) {
+		if b, _, err = directory.Load(r, h.scope(part)); err == nil {
+			who, _, err = account.LoadPerson(r, p, part)
+		}
 		return err
 	})
+	if err == nil && who.Login != "" {
+		err = h.freeLogin(ctx, who.Login, part)
+	}
 	if err != nil {
 		return err
 	}

@@ -155,6 +155,10 @@ func (h *Hub) mayUse(r store.Reader, a Actor) (policy.Decision, error) {
 // holds reports whether what an actor logged in with is still good: else it is
 // fault.NotFound.
 func (h *Hub) holds(r store.Reader, a Actor) (err error) {
+	if a.Web {
+		_, err = account.FindSession(r, h.scope(a.Part), a.Session, h.Now())
+		return err
+	}
 	if a.Authorization != "" {
 		_, err = account.LoadAuthorization(r, h.scope(a.Part), a.Authorization, h.Now())
 		return err

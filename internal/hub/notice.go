@@ -10,6 +10,7 @@ import (
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/outbox"
+	"vaguemestre/internal/owner"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
 )
@@ -60,11 +61,17 @@ type Notice struct {
 // noticeLife is how long a notice that no provider takes is tried.
 const noticeLife = 48 * time.Hour
 
-// notice lets a notice leave, if and when the act commits. One with a code or an
-// address of its own needs the pepper, which the caller has fetched before.
+// notice lets a notice leave, if and when the act commits; to an owner without a
+// contact none does. One with a code or an address of its own needs the pepper,
+// which the caller has fetched before.
 func (h *Hub) notice(t *tx, n Notice) error {
 	if _, ok := noticeTexts[n.Kind]; !ok || n.To != "" && n.Channel == "" {
 		return fmt.Errorf("hub: notice: %w", fault.Invalid)
+	}
+	if n.To == "" {
+		if reachable, err := patient.HasContact(t); err != nil || !reachable {
+			return err
+		}
 	}
 	if n.Expires.IsZero() {
 		n.Expires = t.now.Add(noticeLife)
@@ -201,7 +208,7 @@ func (h *Hub) address(ctx context.Context, part store.Part, due []outbox.Notice)
 		if to == "" {
 			out.Channel, out.Address = route(c, out.Channel)
 		}
-		if out.Address == "" {
+		if out.Address == "" || out.Address == nobody {
 			errs = append(errs, h.dropNotice(ctx, out.ID, "nowhere to go"))
 			continue
 		}
@@ -253,9 +260,8 @@ func route(c patient.Contact, by Channel) (Channel, string) {
 // writes into the trail that it left.
 func (h *Hub) NoticeSent(ctx context.Context, id string) error {
 	return h.atNotice(ctx, id, func(t *tx, n outbox.Notice) error {
-		t.note(audit.Entry{Actor: "hub", Act: "send-notice", Object: n.Kind})
 		outbox.DropNotice(t, n.ID)
-		return nil
+		return noteNotice(t, audit.Entry{Actor: "hub", Act: "send-notice", Object: n.Kind})
 	})
 }
 
@@ -277,10 +283,22 @@ func (h *Hub) NoticeFailed(ctx context.Context, id string, cause error) error {
 func (h *Hub) dropNotice(ctx context.Context, id, why string) error {
 	h.Log.Info("notice dropped", "cause", why)
 	return h.atNotice(ctx, id, func(t *tx, n outbox.Notice) error {
-		t.note(audit.Entry{Actor: "hub", Act: "send-notice", Object: n.Kind + ", " + why, Refused: true})
 		outbox.DropNotice(t, n.ID)
-		return nil
+		return noteNotice(t, audit.Entry{Actor: "hub", Act: "send-notice", Object: n.Kind + ", " + why, Refused: true})
 	})
+}
+
+// noteNotice writes what became of a notice into the trail of the partition's
+// owner, if it has one: that of a provisional code has not.
+func noteNotice(t *tx, e audit.Entry) error {
+	_, err := owner.Cert(t, t.Scope)
+	if err == nil {
+		t.note(e)
+	}
+	if errors.Is(err, fault.NotFound) {
+		return nil
+	}
+	return err
 }
 
 // atNotice performs an act on a notice; one that is gone is none any more.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"vaguemestre/internal/account"
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/blob"
 	"vaguemestre/internal/fault"
@@ -19,8 +20,9 @@ import (
 const orphanAge = 24 * time.Hour
 
 // Sweep removes what time has made needless: marks of mails filed more than a
-// week ago, and blobs that a crash left without a reference. It needs the hub
-// key, because references are sealed; a sealed hub sweeps marks only.
+// week ago, codes that nobody asks after, and blobs that a crash left without a
+// reference. It needs the hub key, because references are sealed; a sealed hub
+// sweeps marks only.
 func (h *Hub) Sweep(ctx context.Context) error {
 	h.recent.letGo(h.Now())
 	var errs []error
@@ -29,6 +31,9 @@ func (h *Hub) Sweep(ctx context.Context) error {
 			return err
 		}
 		errs = append(errs, h.sweepMarks(ctx, part))
+		if p := h.human.known(); p != nil {
+			errs = append(errs, h.commit(ctx, part, func(t *tx) error { return account.SweepCodes(t, p, part, t.now) }))
+		}
 	}
 	if !h.Sealed() {
 		errs = append(errs, h.sweepOrphans(ctx))

@@ -25,6 +25,7 @@ type Actor struct {
 	Device        string // name of the application password used
 	Password      string // its ID
 	Session       string // opaque; names this login in the trail
+	Web           bool   // came in through the web: Session is the ID of a session there
 
 	Authorization string       // of the program that acts, where a token was shown
 	Scopes        smart.Scopes // of that token; without one, nothing through the API
@@ -35,8 +36,9 @@ type Actor struct {
 // An Attempt is somebody trying to log in.
 type Attempt struct {
 	Login    string     // as the client gave it
-	Protocol string     // "smtp" or "imap"
+	Protocol string     // "smtp", "imap" or "web"
 	Remote   netip.Addr // of the client
+	Device   string     // what the client calls itself, through the web
 }
 
 // A Delivery is one mail that an Actor hands over for some recipients.

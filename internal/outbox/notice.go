@@ -26,9 +26,9 @@ type Notice struct {
 	Next    time.Time // not before
 }
 
-// AddNotice writes a notice. One with a code takes the place of those of its
-// kind, whose codes it ends; one without is not written beside another of its
-// kind that has not left yet.
+// AddNotice writes a notice. One to the owner with a code takes the place of those
+// of its kind, whose codes it ends; one to the owner without is not written beside
+// another of its kind that has not left yet.
 func AddNotice(w store.Writer, s fact.Scope, n Notice) error {
 	list, err := Notices(w, s)
 	if err != nil {
@@ -36,10 +36,10 @@ func AddNotice(w store.Writer, s fact.Scope, n Notice) error {
 	}
 	for _, old := range list {
 		switch {
-		case old.Kind != n.Kind || string(old.To) != string(n.To) && n.Code == nil:
+		case old.Kind != n.Kind || old.To != nil || n.To != nil:
 		case n.Code != nil:
 			w.Delete("out/n/" + old.ID)
-		case old.Tries == 0 && old.Code == nil && old.Expires.After(n.Since):
+		case old.Tries == 0 && old.Expires.After(n.Since):
 			return nil
 		}
 	}

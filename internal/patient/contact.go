@@ -28,6 +28,9 @@ type Contact struct {
 	Phone        string    `json:",omitempty"` // E.164: +33639980001
 	PhoneChecked time.Time `json:",omitzero"`
 	Phrase       string    `json:",omitempty"` // by which the patient knows our messages from forged ones
+
+	NewMail  string `json:",omitempty"` // a code was sent there and has not come back
+	NewPhone string `json:",omitempty"`
 }
 
 // HasMail and HasPhone report whether codes may be sent there: it was checked.
@@ -132,6 +135,13 @@ func SetContact(w store.Writer, s fact.Scope, owner *keyring.Cert, c Contact) er
 	value := binary.AppendUvarint([]byte{contactVersion}, uint64(len(wraps)))
 	value = append(value, wraps...)
 	return fact.PutPublicRight(w, s, contactKey, k.SealValue(value, text, contactContext(s)))
+}
+
+// HasContact reports whether a partition's owner has a contact, without opening
+// it.
+func HasContact(r store.Reader) (bool, error) {
+	b, err := r.Get(contactKey)
+	return b != nil, err
 }
 
 // LoadContact opens the contact of a partition's owner. ok is false if there is
