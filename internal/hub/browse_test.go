@@ -470,6 +470,7 @@ func (w *ward) told() (kinds []string) {
 
 func TestThePatientIsToldOfAFirstAccessOnce(t *testing.T) {
 	w := newWard(t)
+	w.reach(alice, w.checked())
 	w.told()
 	for _, c := range []struct {
 		who  string

@@ -18,6 +18,7 @@ const because = "Patiente inconsciente aux urgences"
 
 func TestTheGlassIsBrokenForAWhileAndEverybodyIsTold(t *testing.T) {
 	w := newWard(t)
+	w.reach(alice, w.checked())
 	ctx := t.Context()
 	w.file(alice, consultation, 0)
 	w.file(alice, biology, vault.Masked)
