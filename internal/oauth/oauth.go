@@ -107,10 +107,9 @@ func (s *Server) routes() {
 		"GET /.well-known/smart-configuration":        {"metadata", s.smart},
 	} {
 		s.mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) { s.answer(w, r, what.name, what.handle) })
+		_, path, _ = strings.Cut(path, " ")
+		s.mux.HandleFunc("OPTIONS "+path, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	}
-	preflight := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
-	s.mux.HandleFunc("OPTIONS /oauth/", preflight)
-	s.mux.HandleFunc("OPTIONS /.well-known/", preflight)
 }
 
 // ServeHTTP implements http.Handler.
