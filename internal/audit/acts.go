@@ -106,7 +106,12 @@ var actions = map[string]action{
 	"remove-client":     {General, "a retiré un logiciel", "removed a program", "retirer un logiciel", "remove a program"},
 	"allowance":         {General, "a changé une limite d'envoi", "changed a limit on sending", "changer une limite d'envoi", "change a limit on sending"},
 
-	"apply-matrix": {General, "a appliqué une matrice d'habilitation", "applied a habilitation matrix", "appliquer une matrice d'habilitation", "apply a habilitation matrix"},
+	"apply-matrix":      {General, "a appliqué une matrice d'habilitation", "applied a habilitation matrix", "appliquer une matrice d'habilitation", "apply a habilitation matrix"},
+	"tell-announcement": {MedicalDocument, "a dit au titulaire qu'un document attend d'être annoncé", "told the holder that a document waits to be announced", "dire au titulaire qu'un document attend", "tell the holder that a document waits"},
+	"announce-by-time":  {MedicalDocument, "a montré un document que personne n'avait annoncé dans le mois", "showed a document that nobody had announced within the month", "montrer un document qui n'a pas été annoncé", "show a document that was not announced"},
+	"list-doubts":       {General, "a consulté la liste des documents à l'identité douteuse", "looked at the list of documents of doubtful identity", "consulter la liste des documents à l'identité douteuse", "look at the list of documents of doubtful identity"},
+	"confirm-identity":  {MedicalDocument, "a confirmé l'identité d'un document", "confirmed the identity of a document", "confirmer l'identité d'un document", "confirm the identity of a document"},
+	"withdraw-doubtful": {MedicalDocument, "a retiré un document à l'identité douteuse", "withdrew a document of doubtful identity", "retirer un document à l'identité douteuse", "withdraw a document of doubtful identity"},
 
 	ActRegister:   {General, "a pris en compte ce que dit le registre des assurés", "took over what the register of the insured says", "prendre en compte ce que dit le registre des assurés", "take over what the register of the insured says"},
 	"send-notice": {General, "a envoyé un avis au titulaire", "sent the holder a notice", "envoyer un avis au titulaire", "send the holder a notice"},

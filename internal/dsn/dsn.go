@@ -55,6 +55,8 @@ type Recipient struct {
 	RemoteMTA    string    // the server that gave it
 	LastAttempt  time.Time // zero if not known
 	RetryUntil   time.Time // of a delayed mail
+
+	RemarkFR, RemarkEN string // what its sender is to know besides, in a sentence
 }
 
 // Compose writes the notice as a complete mail, 7-bit, with CRLF. An original

@@ -124,6 +124,10 @@ func (r Recipient) explain(fr, en *strings.Builder) {
 		fmt.Fprintf(fr, "  %s (code %s)\n", why.fr, r.Status)
 		fmt.Fprintf(en, "  %s (code %s)\n", why.en, r.Status)
 	}
+	if r.RemarkFR != "" {
+		fmt.Fprintf(fr, "  %s\n", oneLine(r.RemarkFR))
+		fmt.Fprintf(en, "  %s\n", oneLine(r.RemarkEN))
+	}
 	if r.Action == Delayed {
 		fmt.Fprintf(fr, "  Nous essayons de nouveau%s ; vous n'avez rien à faire.\n", at(" jusqu'au 02/01/2006 à 15:04", r.RetryUntil))
 		fmt.Fprintf(en, "  We try again%s; there is nothing for you to do.\n", at(" until 2006-01-02, 15:04", r.RetryUntil))

@@ -21,8 +21,8 @@ type failure struct {
 }
 
 // notify tells the sender what became of a mail, where that is owed: recipients
-// refused after the mail was taken, and successes the sender asked to hear of
-// (RFC 3461).
+// refused after the mail was taken, successes the sender asked to hear of (RFC
+// 3461), and documents that were filed as doubtful.
 func (h *Hub) notify(ctx context.Context, p *parcel, to []addressee, refused []failure) error {
 	if p.From.IsZero() {
 		return nil // notices are not answered by notices (RFC 3464 §2)
@@ -33,7 +33,13 @@ func (h *Hub) notify(ctx context.Context, p *parcel, to []addressee, refused []f
 	}
 	var report []dsn.Recipient
 	for _, a := range to {
-		if line, owed := p.asked(a.Address).report(failed[a.Address]); owed {
+		asked := p.asked(a.Address)
+		line, owed := asked.report(failed[a.Address])
+		if doubts := p.doubts(); a.Patient && failed[a.Address] == nil && len(doubts) > 0 && asked.Notify&NotifyNever == 0 {
+			owed = true
+			doubtful(&line, doubts)
+		}
+		if owed {
 			report = append(report, line)
 		}
 	}

@@ -1,0 +1,135 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"vaguemestre/internal/audit"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/patient"
+	"vaguemestre/internal/store"
+	"vaguemestre/policy"
+	"vaguemestre/vault"
+)
+
+// tellAfter is how long a document waits for its announcement before the
+// patient is told that one does.
+const tellAfter = 14 * 24 * time.Hour
+
+// DueAnnouncements sees to the documents that are hidden from their patients
+// until somebody announces them. After two weeks the patient is told that one
+// waits, and no more; after the month of the law it shows by itself. It returns
+// how many were told of and how many show. To show one needs the hub key; a
+// sealed hub tells only. A record that fails keeps none of the others.
+func (h *Hub) DueAnnouncements(ctx context.Context) (told, shown int, err error) {
+	parts, err := h.waiting(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	var errs []error
+	for _, part := range parts {
+		n, m, err := h.announceIn(ctx, part)
+		told, shown, errs = told+n, shown+m, append(errs, err)
+	}
+	return told, shown, errors.Join(errs...)
+}
+
+// waiting lists the partitions in which documents may wait for something.
+func (h *Hub) waiting(ctx context.Context) (parts []store.Part, err error) {
+	err = h.view(ctx, vault.Hints, func(r store.Reader) error {
+		parts, err = vault.Hinted(r)
+		return err
+	})
+	return parts, err
+}
+
+func (h *Hub) announceIn(ctx context.Context, part store.Part) (told, shown int, err error) {
+	var list []vault.Announcement
+	var doubts []vault.Doubt
+	var sp patient.Space
+	err = h.view(ctx, part, func(r store.Reader) error {
+		s := h.scope(part)
+		var errs [3]error
+		sp, _, errs[0] = patient.Load(r, s)
+		list, errs[1] = vault.Announcements(r, s)
+		doubts, errs[2] = vault.Doubts(r, s)
+		return errors.Join(errs[:]...)
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	if len(list) == 0 && len(doubts) == 0 {
+		return 0, 0, h.commit(ctx, vault.Hints, func(t *tx) error { return vault.Unhint(t, part, t.now) })
+	}
+	if sp.State != policy.Active { // nobody looks
+		return 0, 0, nil
+	}
+	now := h.Now()
+	var errs []error
+	for _, w := range list {
+		switch {
+		case !now.Before(announcedAt(w.Filed)) && !h.Sealed():
+			ok, err := h.showAtLast(ctx, part, w.ID)
+			if ok {
+				shown++
+			}
+			errs = append(errs, err)
+		case w.Told.IsZero() && !now.Before(w.Filed.Add(tellAfter)):
+			err := h.tellWaiting(ctx, part, w)
+			if err == nil {
+				told++
+			}
+			errs = append(errs, err)
+		}
+	}
+	return told, shown, errors.Join(errs...)
+}
+
+// tellWaiting tells a patient that a document waits.
+func (h *Hub) tellWaiting(ctx context.Context, part store.Part, w vault.Announcement) error {
+	return h.commit(ctx, part, func(t *tx) error {
+		list, err := vault.Announcements(t, t.Scope)
+		if err != nil {
+			return err
+		}
+		for _, now := range list {
+			if now.ID != w.ID || !now.Told.IsZero() {
+				continue
+			}
+			t.note(audit.Entry{Actor: audit.SystemActor, Role: audit.SystemActor, Act: "tell-announcement", Object: w.ID})
+			if err := vault.Told(t, t.Scope, now, t.now); err != nil {
+				return err
+			}
+			return h.notice(t, Notice{Kind: NoticeAnnouncement})
+		}
+		return nil // announced meanwhile
+	})
+}
+
+// showAtLast makes a document visible that nobody has announced.
+func (h *Hub) showAtLast(ctx context.Context, part store.Part, id string) (shown bool, err error) {
+	key, err := h.linger(ctx, part)
+	if err != nil {
+		return false, err
+	}
+	err = h.do(ctx, part, func(t *tx) error {
+		shown = false
+		d, err := h.document(t, part, key, id)
+		if errors.Is(err, fault.Corrupt) { // verify finds it
+			return nil
+		}
+		if err != nil || !d.Flags.Has(vault.HiddenFromPatient) {
+			return err
+		}
+		keep, err := h.onceAnnounced(t, part, key, d)
+		if err != nil {
+			return err
+		}
+		t.note(audit.Entry{Actor: audit.SystemActor, Role: audit.SystemActor, Act: "announce-by-time", Object: id})
+		_, err = vault.Change(t, t.Scope, d, d.Flags&^vault.HiddenFromPatient|keep, t.now)
+		shown = err == nil
+		return err
+	})
+	return shown && err == nil, err
+}
