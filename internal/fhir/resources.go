@@ -211,3 +211,74 @@ type Parameter struct {
 	Resource        any              `json:"resource,omitempty"`
 	Part            []Parameter      `json:"part,omitempty"`
 }
+
+// An AuditEvent is one line of a trail.
+type AuditEvent struct {
+	Kind           `json:"resourceType"`
+	ID             string            `json:"id,omitempty"`
+	Type           Coding            `json:"type"`
+	Subtype        []Coding          `json:"subtype,omitempty"`
+	Action         string            `json:"action,omitempty"`
+	Recorded       string            `json:"recorded"`
+	Outcome        string            `json:"outcome,omitempty"`
+	OutcomeDesc    string            `json:"outcomeDesc,omitempty"`
+	PurposeOfEvent []CodeableConcept `json:"purposeOfEvent,omitempty"`
+	Agent          []AuditAgent      `json:"agent"`
+	Source         AuditSource       `json:"source"`
+	Entity         []AuditEntity     `json:"entity,omitempty"`
+}
+
+// An AuditAgent is who took part in what was done.
+type AuditAgent struct {
+	Type         *CodeableConcept  `json:"type,omitempty"`
+	Role         []CodeableConcept `json:"role,omitempty"`
+	Who          *Reference        `json:"who,omitempty"`
+	Name         string            `json:"name,omitempty"`
+	Requestor    bool              `json:"requestor"`
+	Policy       []string          `json:"policy,omitempty"`
+	PurposeOfUse []CodeableConcept `json:"purposeOfUse,omitempty"`
+}
+
+// An AuditSource is what wrote it down.
+type AuditSource struct {
+	Observer Reference `json:"observer"`
+}
+
+// An AuditEntity is what it was done to.
+type AuditEntity struct {
+	What        *Reference `json:"what,omitempty"`
+	Type        *Coding    `json:"type,omitempty"`
+	Role        *Coding    `json:"role,omitempty"`
+	Name        string     `json:"name,omitempty"`
+	Description string     `json:"description,omitempty"`
+}
+
+// A Consent is one thing that the patient allows or refuses.
+type Consent struct {
+	Kind       `json:"resourceType"`
+	ID         string            `json:"id,omitempty"`
+	Meta       *Meta             `json:"meta,omitempty"`
+	Status     string            `json:"status"`
+	Scope      CodeableConcept   `json:"scope"`
+	Category   []CodeableConcept `json:"category"`
+	Patient    *Reference        `json:"patient,omitempty"`
+	DateTime   string            `json:"dateTime,omitempty"`
+	PolicyRule *CodeableConcept  `json:"policyRule,omitempty"`
+	Provision  *Provision        `json:"provision,omitempty"`
+}
+
+// A Provision is what is allowed or refused, to whom and until when.
+type Provision struct {
+	Type      string            `json:"type,omitempty"`
+	Period    *Period           `json:"period,omitempty"`
+	Actor     []ProvisionActor  `json:"actor,omitempty"`
+	Purpose   []Coding          `json:"purpose,omitempty"`
+	Code      []CodeableConcept `json:"code,omitempty"`
+	Provision []Provision       `json:"provision,omitempty"`
+}
+
+// A ProvisionActor is who it is about.
+type ProvisionActor struct {
+	Role      CodeableConcept `json:"role"`
+	Reference Reference       `json:"reference"`
+}

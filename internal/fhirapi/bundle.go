@@ -46,6 +46,9 @@ func (c *call) bundle() (answer, error) {
 	}
 	switch b.Type {
 	case "transaction":
+		if err := c.scoped("DocumentReference", "create"); err != nil {
+			return answer{}, err
+		}
 		return c.transaction(b)
 	case "batch":
 		return c.batch(b)

@@ -14,6 +14,7 @@ import (
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/smart"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -160,7 +161,35 @@ func (c *call) route(parts []string, what *string) (answer, error) {
 		return answer{}, notAllowed(i.method)
 	}
 	*what = t.name + "/" + name
+	if err := c.scoped(t.name, name); err != nil {
+		return answer{}, err
+	}
 	return i.do(c)
+}
+
+// scopes says which letter of a scope an interaction needs; an operation that
+// is not named needs to read.
+var scopes = map[string]smart.Interaction{
+	"search-type": smart.Search, "create": smart.Create, "patch": smart.Update, "conditional-patch": smart.Update, "update": smart.Update,
+	"$break-glass": smart.Update, "$declare-care": smart.Update,
+}
+
+// scoped refuses what the token of a program does not let it do, whatever its
+// user may. A Binary goes with its DocumentReference.
+func (c *call) scoped(kind, name string) error {
+	need, ok := scopes[name]
+	if !ok {
+		need = smart.Read
+	}
+	if kind == "Binary" || name == "$see-as" {
+		kind = "DocumentReference"
+	}
+	if c.actor.Scopes.Allows(kind, need) {
+		return nil
+	}
+	return &problem{kind: fault.Denied,
+		fr: "Ce logiciel n'y est pas autorisé par son jeton.", en: "The token of this program does not allow it.",
+		header: map[string]string{"WWW-Authenticate": `Bearer realm="fhir", error="insufficient_scope", scope="` + kind + "." + string(need) + `"`}}
 }
 
 func notAllowed(allow string) error {

@@ -138,7 +138,7 @@ func (c contained) author(id string, a vault.Author, by vault.Depositor, p hub.P
 	if a.Profession != "" {
 		profession, _, _ := strings.Cut(a.Profession, "/")
 		role.Code = []fhir.CodeableConcept{{Coding: []fhir.Coding{{System: sysProfession, Code: strings.TrimPrefix(profession, "G15_")}}}}
-		role.Specialty = []fhir.CodeableConcept{{Coding: []fhir.Coding{{System: "urn:oid:1.2.250.1.213.1.1.4.5", Code: a.Profession, Display: a.Specialty}}}}
+		role.Specialty = []fhir.CodeableConcept{{Coding: []fhir.Coding{{System: sysJ01, Code: a.Profession, Display: a.Specialty}}}}
 	} else if a.Specialty != "" {
 		role.Specialty = []fhir.CodeableConcept{{Text: a.Specialty}}
 	}

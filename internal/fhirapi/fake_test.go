@@ -14,11 +14,13 @@ import (
 	"testing"
 	"time"
 
+	"vaguemestre/internal/audit"
 	"vaguemestre/internal/cda"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/patient"
+	"vaguemestre/internal/smart"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
 	"vaguemestre/vault"
@@ -35,8 +37,10 @@ var (
 	gp      = hub.Actor{Address: address("eric.thomas@medecin.test"), Part: "gp", Role: policy.Professional, Profession: policy.Physician}
 	optic   = hub.Actor{Address: address("opticien@medecin.test"), Part: "optic", Role: policy.Professional, Profession: policy.Optician}
 	herself = hub.Actor{Address: address(anna.Canonical() + "@patient.test"), Part: store.Part(store26("anna")), Role: policy.Patient}
-	tokens  = map[string]hub.Actor{"gp": gp, "optic": optic, "anna": herself}
+	tokens  = map[string]hub.Actor{"gp": scoped(gp, "user/*.cruds"), "optic": scoped(optic, "user/*.cruds"), "anna": scoped(herself, "patient/*.cruds"), "reader": scoped(gp, "user/Patient.rs")}
 )
+
+func scoped(a hub.Actor, s smart.Scopes) hub.Actor { a.Scopes = s; return a }
 
 // store26 makes a name as long as those of partitions.
 func store26(name string) string { return name + strings.Repeat("0", 26-len(name)) }
@@ -66,10 +70,15 @@ type fake struct {
 	bytes    map[string][]byte
 	opened   int
 	n        int
+
+	choices   patient.Choices
+	relations []patient.Relation
+	lines     []audit.Line
 }
 
 func newFake() *fake {
-	f := &fake{bytes: map[string][]byte{}}
+	f := &fake{bytes: map[string][]byte{}, relations: []patient.Relation{curie}}
+	f.trailOfAnna()
 	f.patients = []hub.PatientView{
 		{ID: store26("anna"), Matricule: anna, State: policy.Active, Since: noon.AddDate(-1, 0, 0), Access: policy.Decision{Allow: true, Rule: "access/consent"},
 			Traits: patient.Traits{BirthName: "TOURNESOL", FirstNames: "ANNA MARIE", BirthDate: "19600001", Sex: "F"}, Treating: true},

@@ -29,6 +29,8 @@ import (
 	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/ident"
+	"vaguemestre/internal/patient"
+	"vaguemestre/policy"
 )
 
 // A Hub is what fhirapi asks of the hub. Record and document IDs are those of
@@ -36,12 +38,16 @@ import (
 type Hub interface {
 	Records
 	Documents
+	Oversight
+	Settings
 }
 
 // Records are the acts on whole records.
 type Records interface {
 	FindPatient(ctx context.Context, a hub.Actor, m ident.Matricule) (hub.PatientView, error)
 	PatientByID(ctx context.Context, a hub.Actor, recordID string) (hub.PatientView, error)
+	Declare(ctx context.Context, a hub.Actor, recordID string, link hub.CareLink) error
+	BreakGlass(ctx context.Context, a hub.Actor, recordID string, kind policy.EmergencyKind, reason string) (until time.Time, err error)
 }
 
 // Documents are the acts on documents.
@@ -51,6 +57,24 @@ type Documents interface {
 	OpenDocument(ctx context.Context, a hub.Actor, id string) (hub.DocumentView, hub.Content, error)
 	AddDocuments(ctx context.Context, a hub.Actor, recordID string, docs []hub.Submission) ([]hub.DocumentView, error)
 	ChangeDocument(ctx context.Context, a hub.Actor, id string, c hub.DocumentChange) (hub.DocumentView, error)
+}
+
+// Oversight is what the patient is told of who sees the record.
+type Oversight interface {
+	History(ctx context.Context, a hub.Actor, recordID string, q hub.HistoryQuery) (hub.HistoryPage, error)
+	WhoCanSee(ctx context.Context, a hub.Actor, documentID string) ([]hub.Viewer, error)
+	SeeAs(ctx context.Context, a hub.Actor, recordID, as string) ([]hub.DocumentView, error)
+}
+
+// Settings is what the patient decides of that.
+type Settings interface {
+	Choices(ctx context.Context, a hub.Actor, recordID string) (patient.Choices, error)
+	SetChoices(ctx context.Context, a hub.Actor, recordID string, c patient.Choices) error
+	Relations(ctx context.Context, a hub.Actor, recordID string) ([]patient.Relation, error)
+	BlockProfessional(ctx context.Context, a hub.Actor, recordID string, professional ident.Address) error
+	UnblockProfessional(ctx context.Context, a hub.Actor, recordID string, professional ident.Address) error
+	GiveConsent(ctx context.Context, a hub.Actor, recordID string, professional ident.Address, until time.Time) error
+	WithdrawConsent(ctx context.Context, a hub.Actor, recordID string, professional ident.Address) error
 }
 
 // Config is what a Server is made of.

@@ -55,6 +55,7 @@ func (s *Server) resources() []*resource {
 				"create":            {do: (*call).createDocument},
 				"patch":             {do: (*call).patchDocument},
 				"conditional-patch": {do: (*call).patchByIdentifier},
+				"$who-can-see":      {method: "GET", do: (*call).whoCanSee},
 			},
 			note: "ITI-67 (TD3.1a, TD3.1b), ITI-105, PATCH of status, securityLabel, isArchived and isDeleted (TD3.3a to d), by id or by identifier.",
 		},
@@ -69,9 +70,30 @@ func (s *Server) resources() []*resource {
 		},
 		{
 			name: "Patient", profile: []string{profilePatient},
-			params:       told(patients.criteria, parameter{"identifier", "token", base + "Patient-identifier"}),
-			interactions: map[string]interaction{"read": {do: (*call).readPatient}, "search-type": {do: patients.search}},
-			note:         "TD0.2: no entry is no record; active is an open one.",
+			params: told(patients.criteria, parameter{"identifier", "token", base + "Patient-identifier"}),
+			interactions: map[string]interaction{
+				"read":          {do: (*call).readPatient},
+				"search-type":   {do: patients.search},
+				"$see-as":       {method: "GET", do: (*call).seeAs},
+				"$break-glass":  {method: "POST", do: (*call).breakGlass},
+				"$declare-care": {method: "POST", do: (*call).declareCare},
+			},
+			note: "TD0.2: no entry is no record; active is an open one.",
+		},
+		{
+			name: "AuditEvent", params: told(trailCriteria, whose...),
+			interactions: map[string]interaction{"read": {do: (*call).readAuditEvent}, "search-type": {do: (*call).searchAuditEvents}},
+			note:         "The trail of the record, for the patient; newest first.",
+		},
+		{
+			name: "Consent", params: told(consentListing.criteria, whose...),
+			interactions: map[string]interaction{
+				"read":        {do: (*call).readConsent},
+				"search-type": {do: consentListing.search},
+				"update":      {do: (*call).updateConsent},
+				"create":      {do: (*call).createConsent},
+			},
+			note: "The patient's choices (ETREAT, BTG, MASKED, CARETEAM, NEWDOCUMENTS, HISTORY) and what each professional may.",
 		},
 	}
 }

@@ -65,7 +65,7 @@ function typeOf(element, path) {
     if (code === 'BackboneElement' || code === 'Element') return `{${path}}`;
     want(code);
     if (code !== 'Reference') return code;
-    const targets = [...new Set((t.targetProfile ?? []).map((p) => p.replace(/.*\//, '')))];
+    const targets = [...new Set((t.targetProfile ?? []).filter((p) => p.startsWith('http://hl7.org/')).map((p) => p.replace(/.*\//, '')))];
     return targets.length && !targets.includes('Resource') ? `Reference(${targets})` : code;
   }).join('|');
 }
