@@ -77,6 +77,8 @@ type Settings interface {
 	WithdrawConsent(ctx context.Context, a hub.Actor, recordID string, professional ident.Address) error
 }
 
+var _ Hub = (*hub.Hub)(nil)
+
 // Config is what a Server is made of.
 type Config struct {
 	Base         string                                 // absolute address of the service: "https://dmp.example.fr/fhir"

@@ -217,16 +217,16 @@ func (c *criterion[T]) missing(item T) bool {
 // run gives the items that pass, in order, how many they are in all, and
 // whether some follow.
 func (q *query[T]) run(items []T) (page []T, total int, more bool) {
-	found := make([]keyed[T], 0, len(items))
-	for _, item := range items {
+	found := make([]ranked, 0, len(items))
+	for i, item := range items {
 		if !slices.ContainsFunc(q.tests, func(test func(T) bool) bool { return !test(item) }) {
-			found = append(found, keyed[T]{q.position(item), item})
+			found = append(found, ranked{q.position(item), i})
 		}
 	}
-	slices.SortFunc(found, func(a, b keyed[T]) int { return q.compare(a.position, b.position) })
+	slices.SortFunc(found, func(a, b ranked) int { return q.compare(a.position, b.position) })
 	total = len(found)
 	if q.after != nil {
-		i, _ := slices.BinarySearchFunc(found, *q.after, func(k keyed[T], p position) int {
+		i, _ := slices.BinarySearchFunc(found, *q.after, func(k ranked, p position) int {
 			if q.compare(k.position, p) <= 0 {
 				return -1
 			}
@@ -239,14 +239,15 @@ func (q *query[T]) run(items []T) (page []T, total int, more bool) {
 		n = 0
 	}
 	for _, k := range found[:n] {
-		page = append(page, k.item)
+		page = append(page, items[k.index])
 	}
 	return page, total, n < len(found) && n > 0
 }
 
-type keyed[T any] struct {
+// A ranked is one of the items, with where it stands.
+type ranked struct {
 	position
-	item T
+	index int
 }
 
 // A position is where an item stands in the order of a search, be it there

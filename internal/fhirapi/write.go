@@ -1,9 +1,9 @@
 package fhirapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
-	"strings"
 
 	"vaguemestre/internal/fhir"
 )
@@ -15,7 +15,7 @@ func writeJSON(w http.ResponseWriter, r *http.Request, status int, resource any)
 		w.WriteHeader(status)
 		return
 	}
-	var b strings.Builder
+	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false) // it is no HTML, and nosniff says so
 	if err := e.Encode(resource); err != nil {
@@ -24,6 +24,6 @@ func writeJSON(w http.ResponseWriter, r *http.Request, status int, resource any)
 	w.Header().Set("Content-Type", fhir.MediaType+"; charset=utf-8")
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = w.Write([]byte(b.String()))
+		_, _ = w.Write(b.Bytes())
 	}
 }
