@@ -292,7 +292,7 @@ func (p *provision) response(views []hub.DocumentView) fhir.Bundle {
 		kind, _ := fhir.Type(e.Resource)
 		var r *fhir.BundleResponse
 		switch {
-		case e.Request.Method != "POST":
+		case e.Request.Method != http.MethodPost:
 			r = &fhir.BundleResponse{Status: "200 OK"}
 		case kind == "DocumentReference":
 			r = made(kind, views[next].ID, views[next].Entry.EntryUUID)

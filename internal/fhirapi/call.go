@@ -137,7 +137,7 @@ func (c *call) route(parts []string, what *string) (answer, error) {
 		return answer{}, notFound()
 	}
 	c.kind = t.name
-	name := ""
+	var name string
 	switch n := len(parts); {
 	case n == 1:
 		name = map[string]string{"GET": "search-type", "HEAD": "search-type", "POST": "create", "PATCH": "conditional-patch"}[c.method]

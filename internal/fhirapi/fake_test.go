@@ -32,7 +32,6 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 var (
 	anna    = matricule("2602099999001") // has a record
 	bruno   = matricule("1602099999002") // has closed his
-	nobody  = matricule("2602099999003") // has none
 	secret  = matricule("1602099999004") // has one that nobody else may know of
 	gp      = hub.Actor{Address: address("eric.thomas@medecin.test"), Part: "gp", Role: policy.Professional, Profession: policy.Physician}
 	optic   = hub.Actor{Address: address("opticien@medecin.test"), Part: "optic", Role: policy.Professional, Profession: policy.Optician}

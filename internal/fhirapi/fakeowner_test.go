@@ -72,7 +72,7 @@ func (f *fake) trailOfAnna() {
 		{Time: noon.AddDate(0, 0, -1), Actor: anna.Canonical() + "@patient.test", ActorName: "Anna TOURNESOL", Role: "patient", Act: "read-document", Object: store26("doc01"), Rule: "document/owner-reads"},
 	}
 	for i, e := range entries {
-		l := audit.LineOf(uint64(i+1), e, func(rule string) (string, string) { x := policy.Explain(rule); return x.FR, x.EN })
+		l := audit.LineOf(uint64(i+1), e)
 		if strings.HasPrefix(l.Object, "doc01") {
 			l.Title = "Consultation du 3 mars"
 		}

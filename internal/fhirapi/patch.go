@@ -2,6 +2,7 @@ package fhirapi
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"reflect"
 	"slices"
@@ -262,11 +263,11 @@ func (s *Server) difference(d hub.DocumentView, doc map[string]any, whole bool) 
 			return c, onlyChangeable()
 		}
 	}
-	switch was := documentStatus(d.Flags); {
-	case want.Status == was:
-	case want.Status == "superseded", want.Status == "entered-in-error": // how clients say that a document is withdrawn
+	switch want.Status {
+	case documentStatus(d.Flags):
+	case "superseded", "entered-in-error": // how clients say that a document is withdrawn
 		flags |= vault.Deleted
-	case want.Status == "current":
+	case "current":
 		flags &^= vault.Deleted
 	default:
 		return c, badPatch()
@@ -345,7 +346,7 @@ func (c *call) patch(d hub.DocumentView) (answer, error) {
 	if (change != hub.DocumentChange{}) {
 		change.IfVersion = version
 		if d, err = c.hub.ChangeDocument(c.ctx, c.actor, d.ID, change); err != nil {
-			return answer{}, err
+			return answer{}, seen(version, err)
 		}
 	}
 	a := c.documentAnswer(d)
@@ -353,4 +354,14 @@ func (c *call) patch(d hub.DocumentView) (answer, error) {
 		a.resource = nil
 	}
 	return a, nil
+}
+
+// seen makes a precondition that failed of the refusal of a version (900) that
+// the client had named.
+func seen(version string, err error) error {
+	var r *hub.Refusal
+	if version != "" && errors.As(err, &r) && r.Code == 900 {
+		return &problem{kind: fault.Conflict, fr: r.FR, en: r.EN}
+	}
+	return err
 }
