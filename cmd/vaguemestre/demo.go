@@ -94,23 +94,35 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s, err := newServer(c, options{log: slog.New(slog.NewTextHandler(d.to, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+	people := population(d.patients, d.professionals)
+	o, err := d.withProvider(options{log: slog.New(slog.NewTextHandler(d.to, &slog.HandlerOptions{Level: slog.LevelWarn}))}, people)
+	if err != nil {
+		return err
+	}
+	s, err := newServer(c, o)
 	if err != nil {
 		return err
 	}
 	ready := make(chan struct{})
+	running, stop := context.WithCancel(context.WithoutCancel(ctx)) // the server stops when the demo has tidied up
+	defer stop()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.Run(ctx, func() { close(ready) }) })
+	g.Go(func() error { return s.Run(running, func() { close(ready) }) })
 	g.Go(func() error {
+		defer stop()
 		select {
 		case <-ready:
 		case <-ctx.Done():
 			return nil
 		}
-		if err := d.play(ctx, s); ctx.Err() == nil {
-			return err
+		people, err := d.play(ctx, s, people)
+		if err == nil {
+			<-ctx.Done()
 		}
-		return nil // stopped meanwhile: started again, it continues
+		if ctx.Err() != nil {
+			err = nil // stopped meanwhile: started again, it continues
+		}
+		return errors.Join(err, endTokens(running, s.hub, people))
 	})
 	err = g.Wait()
 	d.say("arrêté", "stopped")
@@ -203,27 +215,30 @@ func (d *demo) open(ctx context.Context) (*config.Config, error) {
 }
 
 // play fills the hub, sends the story and says who is who, as far as that has
-// not been done by an earlier demo.
-func (d *demo) play(ctx context.Context, s *server) error {
+// not been done by an earlier demo. It returns everybody who is there.
+func (d *demo) play(ctx context.Context, s *server, people []person) ([]person, error) {
 	known, err := readAccounts(d.folder)
 	if err != nil {
-		return err
+		return people, err
 	}
-	people, missing := reconcile(population(d.patients, d.professionals), known)
+	people, missing := reconcile(people, known)
 	if missing > 0 {
 		d.say(fmt.Sprintf("création de %d boîtes", missing), fmt.Sprintf("making %d mailboxes", missing))
 		if err := enrol(ctx, s.hub, people); err != nil {
-			return err
+			return people, err
 		}
-		if err := writeAccounts(d.folder, people); err != nil {
-			return err
-		}
+	}
+	if err := giveTokens(ctx, s.hub, people); err != nil {
+		return people, err
+	}
+	if err := writeAccounts(d.folder, people); err != nil {
+		return people, err
 	}
 	if err := d.tell(ctx, s, people); err != nil {
-		return err
+		return people, err
 	}
 	_, err = io.WriteString(d.out, d.welcome(people)+"ready\n")
-	return err
+	return people, err
 }
 
 // A chapter is how far the story is told: storyFile, as JSON. The mails are

@@ -71,7 +71,7 @@ func enrolOne(ctx context.Context, h *hub.Hub, p *person) error {
 // demo that holds what it must not: names and passwords in clear.
 const accountsFile = "accounts.csv"
 
-var accountColumns = []string{"role", "name", "profession", "address", "login", "password", "note"}
+var accountColumns = []string{"role", "name", "profession", "address", "login", "password", "note", "token"}
 
 // readAccounts reads who is there already, if anybody.
 func readAccounts(folder string) ([]person, error) {
@@ -99,7 +99,7 @@ func readAccounts(folder string) ([]person, error) {
 func writeAccounts(folder string, people []person) error {
 	rows := [][]string{accountColumns}
 	for _, p := range people {
-		rows = append(rows, []string{p.role, p.name, p.profession, p.address, p.address, p.password, p.note})
+		rows = append(rows, []string{p.role, p.name, p.profession, p.address, p.address, p.password, p.note, p.token})
 	}
 	return replaceFile(filepath.Join(folder, accountsFile), func(w io.Writer) error { return csv.NewWriter(w).WriteAll(rows) })
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"hash/fnv"
 	"strings"
 
 	"vaguemestre/internal/directory"
@@ -35,6 +36,7 @@ type person struct {
 	address    string // canonical; the login as well
 	note       string // what is special, in English
 	password   string // once it is made
+	token      string // for the API, as long as the demo runs
 
 	// Of a patient.
 	matricule ident.Matricule
@@ -112,7 +114,23 @@ const mostMore = 100_000
 
 func professional(name, profession string, code policy.Profession, address string, at place) person {
 	return person{role: roleProfessional, name: name, profession: profession, address: address, note: "active",
-		bal: directory.BAL{Kind: directory.Personal, Address: address, Name: name, Profession: code, Establishment: at.finess, Organisation: at.name}}
+		bal: directory.BAL{Kind: directory.Personal, Address: address, Name: name, RPPS: rppsOf(address), Profession: code, Establishment: at.finess, Organisation: at.name}}
+}
+
+// inventedRPPS makes a number of a range that is given to nobody, of its first ten digits.
+func inventedRPPS(n int) string {
+	r, err := ident.MakeRPPS(fmt.Sprintf("%010d", n))
+	if err != nil {
+		panic("demo: " + err.Error()) // ten digits always have a key
+	}
+	return r.String()
+}
+
+// rppsOf makes the number of somebody of the cast, always the same.
+func rppsOf(address string) string {
+	sum := fnv.New32a()
+	sum.Write([]byte(address))
+	return inventedRPPS(990_000_0000 + int(sum.Sum32()%100_000_000))
 }
 
 func sharedBox(kind directory.BALKind, name, address string, at place) person {
@@ -190,7 +208,9 @@ func anotherProfessional(i int) person {
 	}
 	address := fmt.Sprintf("%s.%s.%d@praticiens.mssante.test", strings.ToLower(given), strings.ToLower(family), i+1)
 	at := place{fmt.Sprintf("99%07d", 1000+i/4), fmt.Sprintf("Maison de santé n° %d", 1+i/4)}
-	return professional(title+given+" "+family, trade.name, trade.code, address, at)
+	p := professional(title+given+" "+family, trade.name, trade.code, address, at)
+	p.bal.RPPS = inventedRPPS(980_000_0000 + i)
+	return p
 }
 
 var trades = []struct {

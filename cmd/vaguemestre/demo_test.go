@@ -243,7 +243,7 @@ func checkAccounts(t *testing.T, folder string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Join(rows[0], ","); got != "role,name,profession,address,login,password,note" {
+	if got := strings.Join(rows[0], ","); got != "role,name,profession,address,login,password,note,token" {
 		t.Errorf("columns %s", got)
 	}
 	first := map[string]string{}
@@ -253,6 +253,9 @@ func checkAccounts(t *testing.T, folder string) {
 			first[row[0]] = row[3]
 		}
 		notes[row[6]] = true
+		if comesIn := row[6] == "active" || row[6] == "minor"; comesIn != (row[7] != "") {
+			t.Errorf("%s, %s: a token of %d characters", row[1], row[6], len(row[7]))
+		}
 		if row[3] != row[4] || len(row[5]) < 20 {
 			t.Errorf("%s: login %q, password of %d characters", row[1], row[4], len(row[5]))
 		}

@@ -31,7 +31,10 @@ func (d *demo) welcome(people []person) string {
 	fmt.Fprintf(&b, `
 LOGICIEL DE MESSAGERIE / MAIL CLIENT   serveur / server localhost, identifiant / login = adresse / address
   IMAP  port %d TLS, %d STARTTLS        SMTP  port %d TLS, %d STARTTLS        CA  %s
-`, d.portBase+imapsPort, d.portBase+imapPort, d.portBase+smtpsPort, d.portBase+submissionPort, filepath.Join(d.folder, caName))
+API DMP (FHIR)                         https://localhost:%d/fhir, jetons / tokens: %s
+CODES, AVIS / CODES, NOTICES           %s
+`, d.portBase+imapsPort, d.portBase+imapPort, d.portBase+smtpsPort, d.portBase+submissionPort, filepath.Join(d.folder, caName),
+		d.portBase+httpsPort, filepath.Join(d.folder, accountsFile), filepath.Join(d.folder, outboxFolder))
 	d.toTry(&b, people)
 	d.refusals(&b)
 	return trailingBlanks.ReplaceAllString(b.String(), "\n")
@@ -81,6 +84,11 @@ func (d *demo) trials(people []person) []trial {
 	swaks := fmt.Sprintf("swaks -s localhost:%d -tls --tls-verify --tls-ca-path %s -au %s -ap %s"+next,
 		d.portBase+submissionPort, caName, thomas.address, passwords[thomas.address])
 	imaps := fmt.Sprintf("imaps://localhost:%d", d.portBase+imapsPort)
+	fhir := func(who person, ask string) string {
+		return fmt.Sprintf("curl -sS --cacert %s -H \"Authorization: Bearer $(grep %s %s | cut -d, -f8)\"", caName, who.address, accountsFile) +
+			next + fmt.Sprintf("'https://localhost:%d/fhir/%s'", d.portBase+httpsPort, ask)
+	}
+	const hers = "patient.identifier=urn:oid:1.2.250.1.213.1.4.8%7C279035121518989"
 	smtps := fmt.Sprintf("smtps://localhost:%d", d.portBase+smtpsPort)
 	return []trial{{
 		"un médecin écrit à sa patiente, avec un document", "a physician writes to a patient, with a document",
@@ -99,6 +107,9 @@ func (d *demo) trials(people []person) []trial {
 	}, {
 		"il lit la réponse", "he reads the answer",
 		curl(thomas) + "'" + imaps + "/INBOX;MAILINDEX=*'",
+	}, {
+		"le cardiologue relit, par l'API, ce qu'il a déposé dans le DMP de la patiente", "the cardiologist reads, by the API, what they filed in her record",
+		fhir(adam, "DocumentReference?"+hers),
 	}}
 }
 

@@ -18,7 +18,7 @@ func hubLimits(l config.Limits) hub.Limits {
 		Mail: l.Mail, PatientMail: l.PatientMail, Quota: l.Quota,
 		RefusedPerHour: l.RefusedPerHour, RefusedPerDay: l.RefusedPerDay, RefusedShare: l.RefusedShare,
 		LoginFailures: l.LoginFailures, ListingCache: l.ListingCache,
-		RecordsPerHour: l.RecordsPerHour, Glass: l.Glass, Declared: l.Declared, CareTeam: l.CareTeam,
+		RecordsPerHour: l.RecordsPerHour, GlassPerDay: l.GlassPerDay, Glass: l.Glass, Declared: l.Declared, CareTeam: l.CareTeam,
 	}
 }
 

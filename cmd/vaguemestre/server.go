@@ -21,6 +21,7 @@ import (
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/janitor"
 	"vaguemestre/internal/listen"
+	"vaguemestre/internal/oauth"
 	"vaguemestre/smtpd"
 	"vaguemestre/vault/keyring"
 )
@@ -40,7 +41,7 @@ type server struct {
 	smtp    *smtpd.Server
 	imap    *imapd.Server
 	admin   *adminapi.Server
-	web     http.Handler // of the HTTPS port
+	web     *http.ServeMux // of the HTTPS port
 	janitor *janitor.Janitor
 	ports   []*port // open, in the order of the configuration
 	started time.Time
@@ -50,6 +51,11 @@ type server struct {
 type options struct {
 	sealed bool         // run without the hub key
 	log    *slog.Logger // nil: as the configuration says, to standard error
+
+	// Of the demo: what stands in for Pro Santé Connect at an address, and what
+	// else is served there.
+	provider func(base string) *oauth.Provider
+	pages    map[string]func(base string) http.Handler
 }
 
 // newServer opens everything that cfg names: keys, engines, ports. It serves
@@ -59,7 +65,7 @@ func newServer(cfg *config.Config, o options) (*server, error) {
 	if s.log == nil {
 		s.log = newLog(cfg.Log, os.Stderr)
 	}
-	if err := s.open(o.sealed); err != nil {
+	if err := s.open(o); err != nil {
 		s.close()
 		return nil, err
 	}
@@ -69,9 +75,9 @@ func newServer(cfg *config.Config, o options) (*server, error) {
 // open opens what the configuration names, in the order in which a start
 // should fail: keys, certificate, engines, ports. Some of it may be open when
 // it fails.
-func (s *server) open(sealed bool) error {
+func (s *server) open(o options) error {
 	cfg := s.cfg
-	k, err := loadKeys(cfg.Keys, sealed)
+	k, err := loadKeys(cfg.Keys, o.sealed)
 	if err != nil {
 		return err
 	}
@@ -117,7 +123,10 @@ func (s *server) open(sealed bool) error {
 		{Name: "sweep", Every: cfg.Janitor.Sweep, Do: s.hub.Sweep},
 	}, janitor.Config{Log: s.log, Metrics: s.metrics})
 	s.web = http.NewServeMux()
-	return s.openPorts()
+	if err := s.openPorts(); err != nil {
+		return err
+	}
+	return s.openWeb(o)
 }
 
 // unlessSealed leaves to another process what this one cannot do.

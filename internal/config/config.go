@@ -36,14 +36,18 @@ type Config struct {
 	Operators     string // folder
 	Checkpoints   string // file
 
-	Listen  Listen
-	TLS     TLS
-	Keys    Keys
-	Store   Store
-	Blobs   string // folder
-	Redis   Secret // URL; empty: hints stay in the process
-	Limits  Limits
-	Log     Log
+	Listen Listen
+	TLS    TLS
+	Keys   Keys
+	Store  Store
+	Blobs  string // folder
+	Redis  Secret // URL; empty: hints stay in the process
+	Limits Limits
+	Log    Log
+	Web    Web
+
+	Professionals Professionals
+
 	Notices Notices
 	Life    Life
 	Janitor Janitor
@@ -87,6 +91,7 @@ type Limits struct {
 	RefusedShare                       int // per cent
 
 	RecordsPerHour            int
+	GlassPerDay               int
 	Glass, Declared, CareTeam time.Duration
 
 	SMTPMemory, IMAPMemory, ListingCache int64
@@ -100,6 +105,18 @@ type Log struct{ Level, Format string }
 
 // Janitor says how often housekeeping looks around.
 type Janitor struct{ Outbox, Notices, Checkpoint, Life, Sweep time.Duration }
+
+// Web says how the HTTPS port is reached.
+type Web struct{ Base string }
+
+// Professionals says where professionals prove who they are.
+type Professionals struct {
+	Issuer, ClientID string
+	ClientSecret     Secret
+	Scopes           []string
+	ACR, Claim       string
+	Programs         []string // "ID=NAME"
+}
 
 // Notices says how people are told things outside of the hub.
 type Notices struct {

@@ -75,6 +75,8 @@ func TestWhatIsWrongIsToldWithLineAndWhatIsAllowed(t *testing.T) {
 		{"metrics for the world", "metrics = \"0.0.0.0:9090\"", "listen.metrics: must be an address on loopback"},
 		{"a socket path that is too long", "admin = \"/" + strings.Repeat("x", 120) + "\"", "listen.admin: must be a path of at most 107 bytes"},
 		{"a level that does not exist", "[log]\nlevel = \"loud\"", "log.level: must be one of debug, info, warn, error"},
+		{"an address with a path", "[web]\nbase = \"https://dmp.test/fhir\"", "web.base: must be https:// and a host"},
+		{"a program without a name", "[professionals]\nprograms = [\"abc\"]", "professionals.programs: must be texts like"},
 		{"notices to a host without port", "[notices]\nsmarthost = \"relay.test\"", "notices.smarthost: must be a host with its port"},
 		{"notices from a name", "[notices]\nfrom = \"Hub\"", "notices.from: must be a mail address"},
 		{"texts in clear over the network", "[notices]\nsms = \"http://sms.test/send\"", "notices.sms: must be a URL that begins with https://"},
@@ -184,6 +186,8 @@ func example(v value) any {
 		return (v.min + time.Second).String()
 	case addressesValue:
 		return []any{"127.0.0.1:1"}
+	case wordsValue:
+		return []any{"a=b"}
 	case pathsValue:
 		return []any{"x"}
 	case textValue:

@@ -107,6 +107,8 @@ var keys = []key{
 		func(c *Config) value {
 			return durationValue{&c.Limits.Glass, 2 * time.Hour, time.Minute, 24 * time.Hour}
 		}},
+	{"limits.break_glass_per_day", "Emergency accesses that one professional asks for in a day, before they are stopped and told why.",
+		func(c *Config) value { return intValue{&c.Limits.GlassPerDay, 20, 1, 100_000} }},
 	{"limits.declared_consent", "How long a consent lasts that a professional says the patient gave: one consultation.",
 		func(c *Config) value {
 			return durationValue{&c.Limits.Declared, day, time.Minute, 365 * day}
@@ -147,6 +149,26 @@ var keys = []key{
 		func(c *Config) value {
 			return durationValue{&c.Limits.Drain, 20 * time.Second, 0, 10 * time.Minute}
 		}},
+
+	{"web.base", "The address at which people and programs reach the HTTPS port, such as \"https://dmp.example.test\". Empty: the name of the hub with the port, or localhost where the port is on loopback.",
+		func(c *Config) value { return textValue{at: &c.Web.Base, check: isBase} }},
+
+	{"professionals.issuer", "Where professionals log in, by OpenID Connect: the issuer of Pro Santé Connect. Empty: they do not log in to the API.",
+		func(c *Config) value { return textValue{at: &c.Professionals.Issuer, check: isProvider} }},
+	{"professionals.client_id", "The name of this hub there.",
+		func(c *Config) value { return textValue{at: &c.Professionals.ClientID} }},
+	{"professionals.client_secret", "Its secret: \"file:PATH\" or \"env:NAME\" to read it from there.",
+		func(c *Config) value { return secretValue{at: &c.Professionals.ClientSecret} }},
+	{"professionals.scopes", "What is asked for.",
+		func(c *Config) value {
+			return wordsValue{at: &c.Professionals.Scopes, otherwise: []string{"openid", "scope_all"}}
+		}},
+	{"professionals.acr", "How sure the provider has to be of the person (acr_values); \"-\" asks for nothing.",
+		func(c *Config) value { return textValue{at: &c.Professionals.ACR, otherwise: "eidas1"} }},
+	{"professionals.claim", "The claim that holds the national identifier, 8 and the RPPS number.",
+		func(c *Config) value { return textValue{at: &c.Professionals.Claim, otherwise: "SubjectNameID"} }},
+	{"professionals.programs", "Programs whose tokens of the provider are good here as they are, each \"ID=NAME\". Empty: none.",
+		func(c *Config) value { return wordsValue{at: &c.Professionals.Programs, check: isProgram} }},
 
 	{"notices.smarthost", "The mail server that takes notices to people's own addresses (codes, \"you have a message\": never a word of health), as \"host:port\". TLS from the first byte on port 465, STARTTLS elsewhere; without TLS on loopback only. Empty: none are sent by mail.",
 		func(c *Config) value { return textValue{at: &c.Notices.Smarthost, check: isHostPort} }},

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -234,6 +235,33 @@ func (p pathsValue) set(v any, folder string) error {
 	return nil
 }
 
+// A wordsValue is a list of words.
+type wordsValue struct {
+	at        *[]string
+	otherwise []string
+	check     func(string) error
+}
+
+func (w wordsValue) reset()        { *w.at = slices.Clone(w.otherwise) }
+func (w wordsValue) text() string  { return quoteList(*w.at) }
+func (w wordsValue) missing() bool { return false }
+
+func (w wordsValue) set(v any, _ string) error {
+	list, err := texts(v)
+	if err != nil {
+		return err
+	}
+	for _, s := range list {
+		if w.check != nil {
+			if err := w.check(s); err != nil {
+				return err
+			}
+		}
+	}
+	*w.at = list
+	return nil
+}
+
 func resolve(path, folder string) string {
 	if path == "" || filepath.IsAbs(path) {
 		return path
@@ -307,6 +335,22 @@ func isMailAddress(s string) error {
 func isHostPort(s string) error {
 	if host, port, err := net.SplitHostPort(s); s != "" && (err != nil || host == "" || port == "") {
 		return errors.New(`must be a host with its port, such as "relay.example.test:587"`)
+	}
+	return nil
+}
+
+// isBase accepts the address of a host, without a path.
+func isBase(s string) error {
+	u, err := url.Parse(s)
+	if s == "" || err == nil && u.Scheme == "https" && u.Host != "" && u.Path == "" && u.RawQuery == "" && u.Fragment == "" && u.User == nil {
+		return nil
+	}
+	return errors.New(`must be https:// and a host, with its port if that is not 443: "https://dmp.example.test"`)
+}
+
+func isProgram(s string) error {
+	if id, name, ok := strings.Cut(s, "="); !ok || id == "" || name == "" {
+		return errors.New(`must be texts like "ID=NAME": how the provider calls a program, and how the trail does`)
 	}
 	return nil
 }

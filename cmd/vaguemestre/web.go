@@ -1,0 +1,114 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"vaguemestre/internal/config"
+	"vaguemestre/internal/fhirapi"
+	"vaguemestre/internal/oauth"
+)
+
+// openWeb makes what the HTTPS port serves: the documents (FHIR), and the logins
+// for them. The port is open already, since the addresses in the answers name it.
+func (s *server) openWeb(o options) error {
+	if len(s.cfg.Listen.HTTPS) == 0 {
+		return nil
+	}
+	base := s.webBase()
+	provider, err := s.provider(o, base)
+	if err != nil {
+		return err
+	}
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "http_requests_total", Help: "Requests over HTTPS, by kind and status.",
+	}, []string{"what", "status"})
+	s.metrics.MustRegister(requests)
+	observe := func(what string, status int) { requests.WithLabelValues(what, strconv.Itoa(status)).Inc() }
+	logins, err := oauth.New(s.hub, oauth.Config{Base: base, Professional: provider, Observe: observe, Now: clock, Log: s.log})
+	if err != nil {
+		return advise(err, "web.base in %s is the address that people and programs use: https://, a name, and a port if it is not 443.", s.cfg.Path)
+	}
+	cursors := s.hub.Index.MAC("fhirapi/cursors") // the same in every process of the hub
+	documents, err := fhirapi.New(s.hub, fhirapi.Config{
+		Base: base + "/fhir", Authenticate: logins.Authenticate, SMART: logins.SMART, Observe: observe,
+		Software: version(), CursorKey: cursors[:], Limits: fhirLimits(s.cfg.Limits), Now: clock, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.web.HandleFunc("/", notFound)
+	for path, handler := range o.pages {
+		s.web.Handle(path, handler(base))
+	}
+	s.web.Handle("/fhir", documents)
+	s.web.Handle("/fhir/", documents)
+	s.web.Handle("/oauth/", logins)
+	s.web.Handle("/.well-known/", logins)
+	return nil
+}
+
+// webBase is the address at which people and programs reach the HTTPS port: what
+// the configuration says, or else the name of the hub, or this machine's where
+// the port is on loopback.
+func (s *server) webBase() string {
+	if s.cfg.Web.Base != "" {
+		return strings.TrimSuffix(s.cfg.Web.Base, "/")
+	}
+	host := s.cfg.Domain
+	address, err := netip.ParseAddrPort(s.address("listen.https"))
+	if err != nil {
+		return "https://" + host
+	}
+	if address.Addr().IsLoopback() {
+		host = "localhost"
+	}
+	if address.Port() != 443 {
+		host = net.JoinHostPort(host, strconv.Itoa(int(address.Port())))
+	}
+	return "https://" + host
+}
+
+// provider returns where professionals log in, nil if they do not.
+func (s *server) provider(o options, base string) (*oauth.Provider, error) {
+	if o.provider != nil {
+		return o.provider(base), nil
+	}
+	p := s.cfg.Professionals
+	if p.Issuer == "" {
+		return nil, nil
+	}
+	out := &oauth.Provider{Issuer: p.Issuer, ClientID: p.ClientID, Scopes: p.Scopes, ACR: p.ACR, Claim: p.Claim}
+	if !p.ClientSecret.IsZero() {
+		var err error
+		if out.ClientSecret, err = p.ClientSecret.Reveal(); err != nil {
+			return nil, advise(err, "professionals.client_secret in %s says where the secret is.", s.cfg.Path)
+		}
+	}
+	for _, program := range p.Programs {
+		id, name, _ := strings.Cut(program, "=")
+		if out.Programs == nil {
+			out.Programs = map[string]string{}
+		}
+		out.Programs[id] = name
+	}
+	return out, nil
+}
+
+// fhirLimits lets a document of the largest mail pass: base64 takes a third more.
+func fhirLimits(l config.Limits) (limits fhirapi.Limits) {
+	limits.Body.Bytes = int(l.Mail/3*4) + 1<<20
+	return limits
+}
+
+// notFound answers where there is nothing.
+func notFound(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	http.Error(w, "Il n'y a rien ici. / There is nothing here.", http.StatusNotFound)
+}
