@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -171,4 +172,47 @@ func delivery(a Actor, raw []byte, to ...string) Delivery {
 		d.To = append(d.To, Recipient{Address: addr(a)})
 	}
 	return d
+}
+
+// TestAnOldStatePutBackIsFoundThoughAnotherProcessSignsIt restarts the process
+// that signs on a trail that was put back: it notes what it finds, and
+// verification tells that it goes back.
+func TestAnOldStatePutBackIsFoundThoughAnotherProcessSignsIt(t *testing.T) {
+	h := newHouse(t).withJournal()
+	part := h.part(alice)
+	h.checkpoint(h.Hub)
+	old := snapshot(t, h.memory, part)
+	if err := h.send(thomas, "Bonjour", "", alice); err != nil {
+		t.Fatal(err)
+	}
+	h.checkpoint(h.Hub)
+	old()
+	h.Hub = h.process(func(*Config) {})
+	for range 2 {
+		h.checkpoint(h.Hub)
+		rep, err := h.VerifyTrails(t.Context())
+		if err != nil || len(rep.Findings) == 0 || rep.Findings[0].Part != string(part) {
+			t.Errorf("verify: %v, %+v, want a finding about the trail", err, rep.Findings)
+		}
+		if err := h.send(thomas, "Encore", "", alice); err != nil { // it grows to the old length, otherwise
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestACutEndOfATrailIsFound(t *testing.T) {
+	h := newHouse(t).withJournal()
+	part := h.part(alice)
+	for range 3 {
+		h.login(alice)
+	}
+	h.checkpoint(h.Hub)
+	last := h.length(part)
+	h.forge(part, func(w store.Writer) error {
+		w.Delete(fmt.Sprintf("aud/e/%016x", last))
+		return nil
+	})
+	if rep, err := h.VerifyTrails(t.Context()); err != nil || len(rep.Findings) == 0 {
+		t.Errorf("verify: %v, %+v", err, rep.Findings)
+	}
 }
