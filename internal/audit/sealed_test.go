@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -246,4 +247,57 @@ func FuzzReadSealed(f *testing.F) {
 			t.Errorf("it is taken for whole: %+v", rep)
 		}
 	})
+}
+
+// TestASealedExportNeedsAllWhoHoldTheEscrow gives the three files of the escrow
+// to three people.
+func TestASealedExportNeedsAllWhoHoldTheEscrow(t *testing.T) {
+	c := newCourt(t)
+	made := t.TempDir()
+	cert, err := keyring.MakeEscrow(made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(made)
+	if err != nil || len(files) != 3 {
+		t.Fatalf("%v, %v, want three files", files, err)
+	}
+	var people []string
+	for _, f := range files {
+		person := t.TempDir()
+		if err := os.Rename(filepath.Join(made, f.Name()), filepath.Join(person, f.Name())); err != nil {
+			t.Fatal(err)
+		}
+		people = append(people, person)
+	}
+	key, err := NewKey(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.update("p3", func(w store.Writer) error { return Append(w, c.scope("p3"), key, filing) })
+	var file bytes.Buffer
+	s, err := NewSealer(&file, c.k, SealedHeader{Made: noon, By: "marie"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.memory.View(t.Context(), "p3", func(r store.Reader) error {
+		one, err := SealTrail(r, c.scope("p3"), History{}, Period{})
+		return errors.Join(err, s.Add(one))
+	})
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range people {
+		if _, err := keyring.OpenEscrow(people[i], people[(i+1)%3]); !errors.Is(err, fault.NotFound) {
+			t.Errorf("two of three open it: %v", err)
+		}
+	}
+	escrow, err := keyring.OpenEscrow(people...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, rep, err := c.read(file.Bytes(), Reading{Escrow: escrow})
+	if err != nil || len(got) != 1 || got[0] != filing.Object || rep.Unchecked != 1 || rep.Proven != 0 {
+		t.Errorf("all three read %v, %+v, %v", got, rep, err)
+	}
 }

@@ -57,7 +57,8 @@ const maxSealedLine = 2 << 20
 
 // ReadSealed verifies a sealed export, opens it with the escrow's private half,
 // and hands the lines that are asked for to write, in the order of the file. It
-// needs neither hub nor store. Whatever is wrong with the file is fault.Corrupt,
+// needs neither hub nor store, but all three files of that half, which two or
+// three people hold: keyring.OpenEscrow. Whatever is wrong with the file is fault.Corrupt,
 // and may show only at its end: what was written is worth nothing until then.
 func ReadSealed(in io.Reader, how Reading, write func(Line) error) (SealedReport, error) {
 	u := &unsealer{Reading: how, write: write, sum: sha256.New()}
