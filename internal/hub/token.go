@@ -113,7 +113,7 @@ func (h *Hub) Authorize(ctx context.Context, who ident.Address, c software.Clien
 		if a.Address != who {
 			return fmt.Errorf("hub: authorize: %w", fault.NotFound)
 		}
-		auth := account.Authorization{Client: c.ID, Name: c.Name, Scopes: scopes.Within(c.Scopes),
+		auth := account.Authorization{Client: c.ID, Name: c.Name, Scopes: scopes.Within(c.Scopes).In(contexts(a.Role)...),
 			Begun: t.now, Ends: t.now.Add(CodeLife), Binding: b}
 		if auth.ID, err = account.Authorize(t, t.Scope, auth, t.now); err != nil {
 			return err
@@ -124,6 +124,18 @@ func (h *Hub) Authorize(ctx context.Context, who ident.Address, c software.Clien
 		return account.KeepAuthorization(t, t.Scope, auth)
 	})
 	return code, err
+}
+
+// contexts are those of the scopes that mean something for whoever has a role: a
+// patient's program sees one patient, a system's what the system may.
+func contexts(r policy.Role) []string {
+	switch r {
+	case policy.Patient:
+		return []string{"patient", "user"}
+	case policy.Application:
+		return []string{"system"}
+	}
+	return []string{"user"}
 }
 
 // sessionName names an authorization in the trail.
@@ -309,7 +321,7 @@ func (h *Hub) LoginSystem(ctx context.Context, c software.Client, scopes smart.S
 	if err != nil {
 		return Tokens{}, ErrNoMailbox
 	}
-	auth := account.Authorization{Client: c.ID, Name: c.Name, Scopes: scopes.Within(c.Scopes).In("system"), Bound: bound}
+	auth := account.Authorization{Client: c.ID, Name: c.Name, Scopes: scopes.Within(c.Scopes), Bound: bound}
 	out, err := h.issue(ctx, address, auth, h.Now().Add(AccessLife), true, func(a Actor) bool { return a.Role == policy.Application })
 	if fault.Of(err) == fault.NotFound {
 		err = ErrNoMailbox
@@ -358,6 +370,7 @@ func (h *Hub) issue(ctx context.Context, address ident.Address, auth account.Aut
 			return fmt.Errorf("hub: token: %w", fault.NotFound)
 		}
 		auth := auth
+		auth.Scopes = auth.Scopes.In(contexts(a.Role)...)
 		auth.Begun, auth.Ends, auth.Granted = t.now, until, auth.Scopes
 		if auth.ID, err = account.Authorize(t, t.Scope, auth, t.now); err != nil {
 			return err

@@ -91,8 +91,8 @@ func (s *Server) check(q *request, c software.Client, f form) (err error) {
 	if q.Scopes, err = smart.Parse(f["scope"]); err != nil {
 		return &problem{code: "invalid_scope", text: "the scopes are malformed or too many"}
 	}
-	if q.Scopes = q.Scopes.Within(c.Scopes).In("user", "patient"); q.Scopes == "" {
-		return &problem{code: "invalid_scope", text: "no scope asked for is one of the program's, in the contexts user or patient"}
+	if q.Scopes = q.Scopes.Within(c.Scopes).In("user"); len(q.Scopes.Resources()) == 0 {
+		return &problem{code: "invalid_scope", text: "no scope asked for is one of the program's, in the context user"}
 	}
 	return nil
 }

@@ -157,6 +157,7 @@ func TestWhatIsWrongWithTheRequestGoesBack(t *testing.T) {
 		{"another FHIR service", "aud", "https://attacker.test/fhir", "invalid_request"},
 		{"no log-in", "prompt", "none", "login_required"},
 		{"no scope of the program's", "scope", "system/*.rs user/Observation.rs", "invalid_scope"},
+		{"nothing but who it is", "scope", "openid fhirUser", "invalid_scope"},
 		{"scopes in another alphabet", "scope", "é", "invalid_scope"},
 		{"a state that is too long", "state", strings.Repeat("x", maxState+1), "invalid_request"},
 	} {

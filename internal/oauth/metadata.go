@@ -35,9 +35,8 @@ func (s *Server) document() map[string]any {
 		"code_challenge_methods_supported":                 []string{"S256"},
 		"token_endpoint_auth_methods_supported":            authMethods,
 		"token_endpoint_auth_signing_alg_values_supported": assertionAlgs,
-		"scopes_supported": []string{"openid", "fhirUser", "launch/patient", "offline_access",
+		"scopes_supported": []string{"openid", "fhirUser", "offline_access",
 			"user/*.cruds", "user/DocumentReference.cruds", "user/Patient.rs", "user/List.rs", "user/Binary.r",
-			"patient/*.cruds", "patient/DocumentReference.cruds", "patient/Patient.rs", "patient/AuditEvent.rs", "patient/Consent.rs",
 			"system/*.cruds", "system/DocumentReference.cruds", "system/Patient.rs"},
 	}
 }
@@ -70,9 +69,9 @@ func (s *Server) SMART() ([]byte, error) { return json.Marshal(s.configuration()
 
 func (s *Server) configuration() map[string]any {
 	d := s.document()
-	d["capabilities"] = []string{"launch-standalone", "client-public",
-		"client-confidential-asymmetric", "sso-openid-connect", "context-standalone-patient", "permission-offline",
-		"permission-patient", "permission-user", "permission-v2"}
+	// No patient is chosen at launch, and no patient logs in here.
+	d["capabilities"] = []string{"launch-standalone", "client-public", "client-confidential-asymmetric", "sso-openid-connect",
+		"permission-offline", "permission-user", "permission-v2"}
 	return d
 }
 

@@ -103,7 +103,7 @@ func (s *Server) system(r *http.Request, f form, scopes smart.Scopes) (c caller,
 	if scopes == "" {
 		scopes = c.Scopes
 	}
-	if scopes.Within(c.Scopes).In("system") == "" {
+	if len(scopes.Within(c.Scopes).In("system").Resources()) == 0 {
 		return c, out, &problem{code: "invalid_scope", text: "no scope asked for is one of the program's, in the context system"}
 	}
 	out, err = s.hub.LoginSystem(r.Context(), c.Client, scopes, c.bound)

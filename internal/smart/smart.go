@@ -37,7 +37,7 @@ const (
 )
 
 // words are the scopes that name no resource.
-var words = []string{"fhirUser", "launch/patient", "offline_access", "openid"}
+var words = []string{"fhirUser", "offline_access", "openid"}
 
 // contexts are whose data a scope speaks of: the patient chosen at launch, all
 // that the person who logged in may see, all that the system may see.

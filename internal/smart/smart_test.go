@@ -20,6 +20,7 @@ func TestParseKeepsWhatItKnowsInOrder(t *testing.T) {
 		"user/*.read":                        "", // version 1
 		"user/Observation.rs?category=vital": "",
 		"someone/*.rs profile":               "",
+		"launch/patient":                     "", // nobody chooses a patient at launch
 		"user/patient.r user/Pat-ient.r":     "",
 		"system/AuditEvent.s":                "system/AuditEvent.s",
 	} {
@@ -54,7 +55,7 @@ func TestScopesAllowWhatTheySay(t *testing.T) {
 		{"every type", "user/*.cruds", "List", Delete, true},
 		{"the second scope", "openid system/List.r", "List", Read, true},
 		{"no scope", "", "Patient", Read, false},
-		{"words name no resource", "openid launch/patient offline_access", "Patient", Read, false},
+		{"words name no resource", "fhirUser offline_access openid", "Patient", Read, false},
 	} {
 		if got := c.scopes.Allows(c.resource, c.i); got != c.want {
 			t.Errorf("%s: %t", c.name, got)
