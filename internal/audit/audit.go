@@ -19,6 +19,7 @@
 //	aud/head      how many entries, and the hash of the last, a fact
 //	aud/e/<seq>   one entry: trail key, nonce and sealed text
 //	aud/k/<id>    a trail key, sealed to the owner and to the escrow
+//	aud/w/<id>    the same, sealed to the owner's present key, where that is another
 //	aud/closed    since when the space is closed or gone, a fact
 //	aud/cut       where the trail was cut, signed, a fact
 //	aud/signer        in the hub's partition: the key of the checkpoints, wrapped

@@ -67,7 +67,7 @@ func Expire(w store.Writer, s fact.Scope, k *keyring.AuditKey, now time.Time) (b
 	if err != nil || old.Count == h.Count {
 		return false, err
 	}
-	for _, prefix := range []string{entryPrefix, keyPrefix} {
+	for _, prefix := range []string{entryPrefix, keyPrefix, rewrapPrefix} {
 		if err := fact.Erase(w, prefix); err != nil {
 			return false, err
 		}

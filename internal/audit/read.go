@@ -14,7 +14,7 @@ import (
 // after entry number after.
 func Entries(r store.Reader, part store.Part, key keyring.Opener, after uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		o := newOpener(part, key, func(id string) ([]byte, error) { return r.Get(keyPrefix + id) })
+		o := newOpener(part, key, func(id string) ([]byte, error) { return wrapsOf(r, id) })
 		_, to := store.Prefix(entryPrefix)
 		for p, err := range r.Scan(entryKey(after+1), to) {
 			var e Entry
@@ -41,7 +41,7 @@ const backChunk = 128
 // zero begins with the last.
 func Backwards(r store.Reader, part store.Part, key keyring.Opener, before, last uint64) iter.Seq2[Numbered, error] {
 	return func(yield func(Numbered, error) bool) {
-		o := newOpener(part, key, func(id string) ([]byte, error) { return r.Get(keyPrefix + id) })
+		o := newOpener(part, key, func(id string) ([]byte, error) { return wrapsOf(r, id) })
 		if before == 0 || before > last {
 			before = last + 1
 		}

@@ -77,6 +77,7 @@ type cargo struct {
 	Filing  mailbox.Filing
 	Inline  []vault.Object
 	Blobs   []vault.Ref // in place already; kept from the sweep
+	Cert    string      `json:",omitempty"` // fingerprint of the certificate it is sealed to
 	Sender  string      // canonical
 	Receipt string
 
@@ -98,7 +99,7 @@ func (h *Hub) line(ctx context.Context, p *parcel, to addressee) (outbox.Line, [
 	}
 	asked := p.asked(to.Address)
 	c := cargo{
-		Filing: s.filing, Sender: p.Actor.Address.Canonical(), Receipt: p.receipt.ID,
+		Filing: s.filing, Cert: to.Cert.Fingerprint(), Sender: p.Actor.Address.Canonical(), Receipt: p.receipt.ID,
 		Arrival: p.receipt.Time, Notify: asked.Notify, Original: asked.Original, EnvelopeID: p.EnvelopeID,
 	}
 	if p.From.IsZero() {
@@ -205,6 +206,9 @@ func (h *Hub) carry(ctx context.Context, from store.Part, l outbox.Line) error {
 	err = h.do(ctx, l.To, func(t *tx) error {
 		twice, err := mailbox.Marked(t, c.Filing.Mark, t.now)
 		if err != nil || twice {
+			return err
+		}
+		if err := h.stillOpens(t, l.To, c.Cert); err != nil {
 			return err
 		}
 		if err := h.hasRoom(t, c.Filing.Size); err != nil {

@@ -102,7 +102,8 @@ var DefaultLimits = Limits{
 type Hub struct {
 	Config
 	certs  *bounded[store.Part, *keyring.Cert]
-	keys   *bounded[store.Part, *keyring.Key]
+	keys   *bounded[store.Part, openKey]
+	turns  *bounded[store.Part, keyTurn]
 	trails *bounded[store.Part, *trailKey]
 	places *bounded[ident.Address, store.Part] // of recipients that were allowed
 	books  *books
@@ -148,7 +149,8 @@ func New(c Config) (*Hub, error) {
 	h := &Hub{
 		Config: c,
 		certs:  newBounded[store.Part, *keyring.Cert](maxCerts),
-		keys:   newBounded[store.Part, *keyring.Key](maxKeys),
+		keys:   newBounded[store.Part, openKey](maxKeys),
+		turns:  newBounded[store.Part, keyTurn](maxTurns),
 		trails: newBounded[store.Part, *trailKey](maxTrailKeys),
 		places: newBounded[ident.Address, store.Part](maxPlaces),
 		books:  newBooks(),

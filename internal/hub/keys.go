@@ -18,6 +18,7 @@ const (
 	maxKeys  = 64
 
 	maxPlaces = 4096
+	maxTurns  = 4096
 	maxDone   = 100_000
 )
 
@@ -98,14 +99,36 @@ func (h *Hub) certOf(ctx context.Context, part store.Part) (c *keyring.Cert, err
 type ownerKey struct {
 	h      *Hub
 	part   store.Part
-	locked []byte
+	locked [][]byte // the newest first
+}
+
+// An openKey is an owner's key, unlocked, and the turn it was unlocked at.
+type openKey struct {
+	*keyring.Key
+	turn uint64
+}
+
+// A keyTurn is a change of an owner's key that this process has made: which keys
+// there are now, for those who have read them before.
+type keyTurn struct {
+	number uint64 // from 1
+	locked [][]byte
+}
+
+// turned says which keys an owner has from now on.
+func (h *Hub) turned(part store.Part, locked ...[]byte) {
+	t, _ := h.turns.get(part)
+	h.turns.put(part, keyTurn{t.number + 1, locked})
+	h.keys.forget(part)
+	h.certs.forget(part)
+	h.trails.forget(part)
 }
 
 // unlock returns the key of a partition's owner, after proof that it unlocks.
 func (h *Hub) unlock(ctx context.Context, part store.Part) (*ownerKey, error) {
 	k := &ownerKey{h: h, part: part}
 	err := h.view(ctx, part, func(r store.Reader) (err error) {
-		k.locked, err = owner.Locked(r)
+		k.locked, err = owner.AllLocked(r)
 		return err
 	})
 	if err != nil {
@@ -119,18 +142,38 @@ func (k *ownerKey) unlocked() (*keyring.Key, error) {
 	if k.h.Sealed() {
 		return nil, fmt.Errorf("hub: unlock: %w", fault.Sealed)
 	}
-	if key, ok := k.h.keys.get(k.part); ok {
-		return key, nil
+	now, ok := k.h.turns.get(k.part)
+	if !ok {
+		now.locked = k.locked
 	}
-	secret, err := k.h.Erasure.Find(k.part)
-	if err != nil {
-		return nil, fmt.Errorf("hub: unlock: %w", err)
+	if key, ok := k.h.keys.get(k.part); ok && key.turn == now.number {
+		return key.Key, nil
 	}
-	key, err := k.h.Ring.Unlock(k.part, k.locked, secret)
+	key, err := k.h.openLocked(k.part, now.locked)
 	if err != nil {
 		return nil, err
 	}
-	k.h.keys.put(k.part, key)
+	k.h.keys.put(k.part, openKey{key, now.number})
+	return key, nil
+}
+
+// openLocked unlocks keys of one owner, as one.
+func (h *Hub) openLocked(part store.Part, locked [][]byte) (key *keyring.Key, err error) {
+	secret, err := h.Erasure.Find(part)
+	if err != nil {
+		return nil, fmt.Errorf("hub: unlock: %w", err)
+	}
+	for _, l := range locked {
+		one, err := h.Ring.Unlock(part, l, secret)
+		if err != nil {
+			return nil, err
+		}
+		if key == nil {
+			key = one
+		} else {
+			key = key.And(one)
+		}
+	}
 	return key, nil
 }
 

@@ -20,8 +20,8 @@ import (
 const orphanAge = 24 * time.Hour
 
 // Sweep removes what time has made needless: marks of mails filed more than a
-// week ago, codes that nobody asks after, and blobs that a crash left without a
-// reference. It needs the hub key, because references are sealed; a sealed hub
+// week ago, codes that nobody asks after, old keys of owners who have another,
+// and blobs that a crash left without a reference. It needs the hub key, because references are sealed; a sealed hub
 // sweeps marks only.
 func (h *Hub) Sweep(ctx context.Context) error {
 	h.recent.letGo(h.Now())
@@ -30,7 +30,7 @@ func (h *Hub) Sweep(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		errs = append(errs, h.sweepMarks(ctx, part))
+		errs = append(errs, h.sweepMarks(ctx, part), h.sweepTurn(ctx, part))
 		if p := h.human.known(); p != nil {
 			errs = append(errs, h.commit(ctx, part, func(t *tx) error { return account.SweepCodes(t, p, part, t.now) }))
 		}

@@ -6,10 +6,14 @@
 //
 //	key/cert     the certificate, a right
 //	key/locked   the private half, locked
+//	key/old      the one before it, while it is still needed
+//	key/turned   since when it is the one before, a fact
 package owner
 
 import (
+	"cmp"
 	"fmt"
+	"time"
 
 	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
@@ -62,14 +66,63 @@ func Outdated(r store.Reader, ring *keyring.Ring) (bool, error) {
 
 // Relock lets relock lock each private half under a newer hub key.
 func Relock(w store.Writer, relock func(locked []byte) ([]byte, error)) error {
-	locked, err := Locked(w)
+	for _, key := range []string{"key/locked", "key/old"} {
+		locked, err := w.Get(key)
+		if err != nil {
+			return err
+		}
+		if locked == nil {
+			continue
+		}
+		if locked, err = relock(locked); err != nil {
+			return err
+		}
+		w.Put(key, locked)
+	}
+	return nil
+}
+
+// Turn gives the owner another key. The one there was stays beside it until
+// DropOld. fault.Exists: there is an old one already.
+func Turn(w store.Writer, s fact.Scope, cert *keyring.Cert, locked []byte, now time.Time) error {
+	was, err := Locked(w)
 	if err != nil {
 		return err
 	}
-	if locked, err = relock(locked); err == nil {
-		w.Put("key/locked", locked)
+	if _, ok, err := Turned(w, s); err != nil || ok {
+		return cmp.Or(err, fmt.Errorf("owner: turn: %w", fault.Exists))
 	}
-	return err
+	w.Put("key/old", was)
+	if err := fact.Put(w, s, "key/turned", now); err != nil {
+		return err
+	}
+	return Keep(w, s, cert, locked)
+}
+
+// Turned returns since when the owner has another key, while the old one is
+// still there. ok is false if it is not.
+func Turned(r store.Reader, s fact.Scope) (since time.Time, ok bool, err error) {
+	return fact.Get[time.Time](r, s, "key/turned")
+}
+
+// AllLocked reads the private half, and the old one behind it if it is still
+// there. A partition without an owner is fault.NotFound.
+func AllLocked(r store.Reader) ([][]byte, error) {
+	locked, err := Locked(r)
+	if err != nil {
+		return nil, err
+	}
+	old, err := r.Get("key/old")
+	if err != nil || old == nil {
+		return [][]byte{locked}, err
+	}
+	return [][]byte{locked, old}, nil
+}
+
+// DropOld removes the old key.
+func DropOld(w store.Writer) {
+	w.Delete("key/old")
+	w.Delete("key/turned")
 }
 
 // Erase removes the keys.

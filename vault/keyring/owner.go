@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	"github.com/ProtonMail/go-crypto/openpgp/s2k"
@@ -43,6 +44,17 @@ type Opener interface {
 type Key struct {
 	redacted
 	private []*packet.PrivateKey // the encryption subkeys
+}
+
+// Wrapped is where the wraps of one session are kept.
+type Wrapped struct {
+	Key   string
+	Wraps []byte
+}
+
+// And returns a key that opens what either opens.
+func (k *Key) And(other *Key) *Key {
+	return &Key{private: append(slices.Clone(k.private), other.private...)}
 }
 
 // NewOwner makes the key of an owner: the certificate to file with, and the
