@@ -314,6 +314,9 @@ func (d *demo) tell(ctx context.Context, s *server, people []person) error {
 			return fmt.Errorf("demo: flags of the story: %w", err)
 		}
 	}
+	if err := chosen(ctx, s.hub, people); err != nil {
+		return fmt.Errorf("demo: choices of the patients: %w", err)
+	}
 	at.Told = true
 	return d.writeChapter(at)
 }

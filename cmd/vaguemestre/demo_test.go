@@ -191,7 +191,7 @@ func TestTheDemoShowsAHub(t *testing.T) {
 	d := startDemo(t, &demo{folder: filepath.Join(t.TempDir(), "data")})
 	t.Run("what a newcomer reads is short and ends with ready", func(t *testing.T) {
 		lines := strings.Split(d.out, "\n")
-		if len(lines)-1 > 64 || !strings.HasSuffix(d.out, "\nready\n") {
+		if len(lines)-1 > 67 || !strings.HasSuffix(d.out, "\nready\n") {
 			t.Errorf("%d lines, the last ones %q", len(lines)-1, lines[len(lines)-2:])
 		}
 		for _, l := range lines {
@@ -330,10 +330,10 @@ func (r *runningDemo) runPrinted(t *testing.T) {
 		}
 	}
 	commands := printed(r.out)
-	if len(commands) != 7 || !strings.HasPrefix(commands[0], "cd ") {
+	if len(commands) != 8 || !strings.HasPrefix(commands[0], "cd ") {
 		t.Fatalf("%d commands: %q", len(commands), commands)
 	}
-	wants := []string{"250 2.0.0", "Subject:", "HbA1c", "", "Merci Docteur.", `"resourceType":"DocumentReference"`}
+	wants := []string{"250 2.0.0", "Subject:", "HbA1c", "", "Merci Docteur.", `"code":"11502-2"`, `"code":"57833-6"`}
 	for i, command := range commands[1:] {
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", commands[0]+"\n"+command)
 		out, err := cmd.CombinedOutput()

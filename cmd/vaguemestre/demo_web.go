@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/oauth"
 	"vaguemestre/internal/oauth/fakepsc"
+	"vaguemestre/internal/patient"
 )
 
 // The demo's stand-in for Pro Santé Connect is served beside the API.
@@ -89,6 +91,42 @@ func giveTokens(ctx context.Context, h *hub.Hub, people []person) error {
 		})
 	}
 	return g.Wait()
+}
+
+// chosen is what the patients of the demo have decided about professionals.
+func chosen(ctx context.Context, h *hub.Hub, people []person) error {
+	actor := func(who person) (hub.Actor, error) {
+		for _, p := range people {
+			if p.address == who.address {
+				a, _, err := h.CheckToken(ctx, p.token, "", netip.IPv6Loopback())
+				return a, err
+			}
+		}
+		return hub.Actor{}, fault.NotFound
+	}
+	hers, err := actor(dominique)
+	if err != nil {
+		return err
+	}
+	louises, err := actor(louise)
+	if err != nil {
+		return err
+	}
+	record := string(hers.Part)
+	return errors.Join(
+		h.NameRole(ctx, hers, record, at(thomas), patient.TreatingPhysician),
+		h.AdmitCareTeam(ctx, hers, record, at(benali)),
+		h.GiveConsent(ctx, hers, record, at(girard), time.Time{}),
+		h.BlockProfessional(ctx, louises, string(louises.Part), at(renaud)))
+}
+
+// at is the address of one of the cast.
+func at(p person) ident.Address {
+	a, err := ident.ParseAddress(p.address)
+	if err != nil {
+		panic("demo: " + err.Error()) // a broken table, and a test sees it first
+	}
+	return a
 }
 
 // endTokens ends the tokens of the demo with it.

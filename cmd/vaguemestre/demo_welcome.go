@@ -108,8 +108,11 @@ func (d *demo) trials(people []person) []trial {
 		"il lit la réponse", "he reads the answer",
 		curl(thomas) + "'" + imaps + "/INBOX;MAILINDEX=*'",
 	}, {
-		"le cardiologue relit, par l'API, ce qu'il a déposé dans le DMP de la patiente", "the cardiologist reads, by the API, what they filed in her record",
-		fhir(adam, "DocumentReference?"+hers),
+		"son médecin traitant consulte son DMP par l'API", "her treating physician consults her record by the API",
+		fhir(thomas, "DocumentReference?"+hers),
+	}, {
+		"l'opticien, avec son accord, n'y voit que l'ordonnance", "the optician, with her consent, sees nothing but the prescription",
+		fhir(girard, "DocumentReference?"+hers),
 	}}
 }
 
