@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 
+	"vaguemestre/internal/account"
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
+	"vaguemestre/policy"
 )
 
 // Life makes an event of the life of a space happen, for an operator who says
@@ -20,17 +22,109 @@ func (h *Hub) Life(ctx context.Context, operator string, a ident.Address, e pati
 	}
 	var sp patient.Space
 	err := h.atMailbox(ctx, a, func(t *tx) (err error) {
-		sp, err = patient.Apply(t, t.Scope, e, t.now)
+		sp, err = h.happen(t, e)
 		t.note(byOperator(operator, string(e), ""))
 		return err
 	})
 	return sp, err
 }
 
+// lifeNotices are what the owner of a space is told of its life.
+var lifeNotices = map[patient.Event]NoticeKind{
+	patient.Activate: NoticeOpened, patient.Oppose: NoticeOpposed, patient.Close: NoticeClosed, patient.Reopen: NoticeReopened,
+}
+
+// happen makes an event happen in the space of a transaction: nobody stays
+// logged in to one that is closed, and its owner is told.
+func (h *Hub) happen(t *tx, e patient.Event) (patient.Space, error) {
+	sp, err := patient.Apply(t, t.Scope, e, t.now)
+	if err == nil && e == patient.Close {
+		_, err = account.EndSessions(t, t.Scope, "")
+	}
+	if kind, ok := lifeNotices[e]; ok && err == nil {
+		err = h.notice(t, Notice{Kind: kind})
+	}
+	return sp, err
+}
+
+// CloseSpace closes a space for its owner, or for whoever represents them, and
+// gives the proof of it. With wantsErasure what it holds is erased within the
+// legal delay. Those who had an exchange open are told nothing: to them it is
+// closed, as to anybody else.
+func (h *Hub) CloseSpace(ctx context.Context, a Actor, recordID string, wantsErasure bool) (Proof, error) {
+	events := []patient.Event{patient.Close}
+	if wantsErasure {
+		events = append(events, patient.AskErasure)
+	}
+	sp, err := h.changeLife(ctx, a, recordPart(recordID), events...)
+	if err != nil {
+		return Proof{}, err
+	}
+	return h.prove(ctx, sp)
+}
+
+// ReopenSpace opens a closed space again, with all it held. Its owner cannot log
+// in to one: they come by BeginEnrolment.
+func (h *Hub) ReopenSpace(ctx context.Context, a Actor, recordID string) error {
+	_, err := h.changeLife(ctx, a, recordPart(recordID), patient.Reopen)
+	return err
+}
+
+// AskErasure asks for what a closed space holds to be erased, WithdrawErasure
+// takes that back while there is time.
+func (h *Hub) AskErasure(ctx context.Context, a Actor, recordID string) error {
+	_, err := h.changeLife(ctx, a, recordPart(recordID), patient.AskErasure)
+	return err
+}
+
+// WithdrawErasure takes back that a space is to be erased.
+func (h *Hub) WithdrawErasure(ctx context.Context, a Actor, recordID string) error {
+	_, err := h.changeLife(ctx, a, recordPart(recordID), patient.KeepAll)
+	return err
+}
+
+// changeLife makes events happen in a space, for whoever policy lets decide over
+// its life. All of them happen, or none.
+func (h *Hub) changeLife(ctx context.Context, a Actor, part store.Part, events ...patient.Event) (sp patient.Space, err error) {
+	e := a.entry(policy.LiveSpace, "")
+	e.Act = string(events[0])
+	if e, err = h.behalf(ctx, a, part, e); err != nil {
+		return sp, err
+	}
+	ask := func(q *policy.Request) { q.Act = policy.LiveSpace }
+	err = h.decideAt(ctx, a, part, e, ask, func(t *tx, _ standing) error {
+		for i, event := range events {
+			if sp, err = h.happen(t, event); err != nil {
+				return err
+			}
+			if i > 0 {
+				e.Act = string(event)
+				t.note(e)
+			}
+		}
+		return nil
+	})
+	return sp, err
+}
+
+// behalf says in an entry for whom somebody acts in a space that is not theirs.
+func (h *Hub) behalf(ctx context.Context, a Actor, part store.Part, e audit.Entry) (audit.Entry, error) {
+	if a.Part == part {
+		return e, nil
+	}
+	return e, h.view(ctx, part, func(r store.Reader) error {
+		f, err := h.standing(r, part, a)
+		if err == nil && f.person.InForce(h.Now()) { // nobody else learns who it is
+			e.OnBehalf = nameOfSpace(f.space)
+		}
+		return err
+	})
+}
+
 // LiveOn makes happen what is due in the life of every space: one whose owner
 // was told and did not object opens, a closed one is put away, and one whose
-// time is over, or whose owner asked for it, is erased. It may be interrupted
-// and repeated. A sealed hub does nothing: it cannot sign rights.
+// time is over, or whose owner asked for it, is erased; and what lets somebody act
+// for another ends in its time. It may be interrupted and repeated. A sealed hub does nothing: it cannot sign rights.
 func (h *Hub) LiveOn(ctx context.Context) error {
 	if h.Sealed() {
 		return nil
@@ -56,6 +150,9 @@ func (h *Hub) liveOn(ctx context.Context, part store.Part) error {
 	if err != nil {
 		return fmt.Errorf("hub: life: %w", err)
 	}
+	if err := h.lapse(ctx, part, sp); err != nil {
+		return err
+	}
 	e, due := sp.Due(h.Now(), h.Delays)
 	switch {
 	case !due:
@@ -79,7 +176,7 @@ func (h *Hub) liveOn(ctx context.Context, part store.Part) error {
 		if again, due := now.Due(t.now, h.Delays); !due || again != e {
 			return nil // the owner was faster
 		}
-		_, err = patient.Apply(t, t.Scope, e, t.now)
+		_, err = h.happen(t, e)
 		t.note(audit.Entry{Actor: audit.SystemActor, Act: string(e)})
 		return err
 	})

@@ -35,6 +35,7 @@ const (
 	NoticeReopened     NoticeKind = "space-reopened"
 	NoticeErased       NoticeKind = "space-erased"
 	NoticeDelegation   NoticeKind = "delegation" // an invitation to represent or to help somebody
+	NoticeOfAge        NoticeKind = "of-age"     // the owner is an adult: nobody represents them any more
 	NoticePassword     NoticeKind = "password-changed"
 	NoticeDevice       NoticeKind = "new-device" // a login from a browser not seen before
 )

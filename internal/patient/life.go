@@ -24,6 +24,7 @@ const (
 	Reopen     Event = "reopen"      // brings back what was there
 	Archive    Event = "archive"     // put away, until the legal delay ends (CSP R.1111-36)
 	AskErasure Event = "ask-erasure" // the owner wants the data gone, within the legal delay
+	KeepAll    Event = "keep"        // the owner takes that back
 	End        Event = "erase"       // gone
 )
 
@@ -36,12 +37,13 @@ var transitions = map[Event]map[policy.SpaceState]policy.SpaceState{
 	Reopen:     {policy.Closed: policy.Active, policy.Archived: policy.Active},
 	Archive:    {policy.Closed: policy.Archived},
 	AskErasure: {policy.Opposed: policy.Opposed, policy.Closed: policy.Closed, policy.Archived: policy.Archived},
+	KeepAll:    {policy.Opposed: policy.Opposed, policy.Closed: policy.Closed, policy.Archived: policy.Archived},
 	End:        {policy.Enrolled: policy.Erased, policy.Opposed: policy.Erased, policy.Active: policy.Erased, policy.Closed: policy.Erased, policy.Archived: policy.Erased},
 }
 
 // Events lists the events in the order of a life.
 func Events() []Event {
-	return []Event{Notice, Activate, Oppose, Close, Reopen, Archive, AskErasure, End}
+	return []Event{Notice, Activate, Oppose, Close, Reopen, Archive, AskErasure, KeepAll, End}
 }
 
 // StateName returns the English word for a state, as operators see it.
@@ -76,7 +78,7 @@ func Apply(w store.Writer, s fact.Scope, e Event, now time.Time) (Space, error) 
 		sp.EraseAsked = now
 	case Oppose, Close:
 		sp.Proof = strings.ToLower(rand.Text()[:12])
-	case Activate, Reopen:
+	case Activate, Reopen, KeepAll:
 		sp.EraseAsked = time.Time{}
 	}
 	return sp, fact.PutRight(w, s, "pat/space", sp)

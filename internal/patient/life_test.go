@@ -25,6 +25,7 @@ func TestTheLifeOfASpace(t *testing.T) {
 		"reopen closed":   policy.Active, "reopen archived": policy.Active,
 		"archive closed":      policy.Archived,
 		"ask-erasure opposed": policy.Opposed, "ask-erasure closed": policy.Closed, "ask-erasure archived": policy.Archived,
+		"keep opposed": policy.Opposed, "keep closed": policy.Closed, "keep archived": policy.Archived,
 		"erase enrolled": policy.Erased, "erase opposed": policy.Erased, "erase active": policy.Erased,
 		"erase closed": policy.Erased, "erase archived": policy.Erased,
 	}

@@ -6,6 +6,10 @@
 //
 //	pat/space         state and identity, a right
 //	pat/insured       what the register of the insured says, a right
+//	pat/enrolment     how far its enrolment has come, a right
+//	pat/terms         the terms that were accepted, a right
+//	pat/contact       how the owner is reached, a right
+//	pat/proof         in the partition of a reference: an objection or a closing, a right
 //	pat/person/<mac>  one representative or carer, a right
 //	pat/helped/<mac>  one person the owner may act for, a right
 //	pat/choices       the patient's settings, a right

@@ -16,10 +16,10 @@ import (
 type Person struct {
 	Part    store.Part // of their own space
 	Address string     // canonical, of their own mailbox
-	Name    string     // as it is shown
+	Name    string     // as it is shown; of who was invited, once they have accepted
 	Kind    PersonKind
 	Scope   Scope     `json:",omitzero"` // of a carer
-	Until   time.Time `json:",omitzero"` // of a carer: the end; zero: none was set
+	Until   time.Time `json:",omitzero"` // of a carer: the end
 	State   LinkState
 	Since   time.Time // of the state
 	By      string    // who made the link: an address, or the register
@@ -106,10 +106,17 @@ func Represent(w store.Writer, s fact.Scope, p Person, now time.Time) error {
 
 // Invite asks somebody to act for the owner of a space: a carer, within a scope
 // and until a time, or a second representative. One more than MaxCarers is
-// fault.Quota, somebody who is linked already is fault.Exists, a scope that
-// lets nothing be done and an end that is past are fault.Invalid.
+// fault.Quota, somebody who is linked already is fault.Exists; a carer without a
+// scope or without an end to come is fault.Invalid.
 func Invite(w store.Writer, s fact.Scope, p Person, now time.Time) error {
-	if p.Kind == Carer && (p.Scope == Scope{}) || !p.Until.IsZero() && !now.Before(p.Until) {
+	switch p.Kind {
+	case Carer:
+		if (p.Scope == Scope{}) || !now.Before(p.Until) {
+			return fmt.Errorf("patient: invite: %w", fault.Invalid)
+		}
+	case Representative:
+		p.Scope, p.Until = Scope{}, time.Time{}
+	default:
 		return fmt.Errorf("patient: invite: %w", fault.Invalid)
 	}
 	list, err := Persons(w, s)
@@ -133,16 +140,16 @@ func Invite(w store.Writer, s fact.Scope, p Person, now time.Time) error {
 	return fact.PutRight(w, s, personKey(s, p.Part), p)
 }
 
-// Answer accepts or refuses an invitation. One that does not wait any more is
-// fault.NotFound.
-func Answer(w store.Writer, s fact.Scope, part store.Part, accept bool, now time.Time) (Person, error) {
+// Answer accepts or refuses an invitation. Only who accepts is known by name to
+// those who invited them. One that does not wait any more is fault.NotFound.
+func Answer(w store.Writer, s fact.Scope, part store.Part, name string, accept bool, now time.Time) (Person, error) {
 	p, ok, err := PersonOf(w, s, part)
 	if err != nil || !ok || !p.waits(now) {
 		return p, fmt.Errorf("patient: answer: %w", cmpErr(err, fault.NotFound))
 	}
 	p.State, p.Since = Refused, now
 	if accept {
-		p.State = Accepted
+		p.State, p.Name = Accepted, name
 	}
 	return p, fact.PutRight(w, s, personKey(s, part), p)
 }
@@ -158,6 +165,45 @@ func EndLink(w store.Writer, s fact.Scope, part store.Part, now time.Time) (Pers
 	return p, fact.PutRight(w, s, personKey(s, part), p)
 }
 
+// Lapse ends what time has ended: it marks carers and invitations whose time is
+// over as expired, and the representatives of an owner who is of age as ended. It
+// returns those it has changed.
+func Lapse(w store.Writer, s fact.Scope, minor bool, now time.Time) (changed []Person, err error) {
+	list, err := Lapsing(w, s, minor, now)
+	for _, p := range list {
+		switch p.State {
+		case Accepted:
+			p.State = Ended
+			if p.Kind == Carer {
+				p.State = Expired
+			}
+		default:
+			p.State = Expired
+		}
+		p.Since = now
+		if err := fact.PutRight(w, s, personKey(s, p.Part), p); err != nil {
+			return nil, err
+		}
+		changed = append(changed, p)
+	}
+	return changed, err
+}
+
+// Lapsing lists what Lapse would change, as it is before.
+func Lapsing(r store.Reader, s fact.Scope, minor bool, now time.Time) (over []Person, err error) {
+	list, err := Persons(r, s)
+	for _, p := range list {
+		ofAge := p.Kind == Representative && !minor && (p.State == Accepted || p.State == Invited)
+		if ofAge || p.State == Accepted && !p.InForce(now) || p.State == Invited && !p.waits(now) {
+			over = append(over, p)
+		}
+	}
+	return over, err
+}
+
+// Live reports whether a link lets somebody act now, or may come to.
+func (p Person) Live(now time.Time) bool { return p.InForce(now) || p.waits(now) }
+
 // A Helped is somebody for whom the owner of a space may act: what the helper's
 // own space knows of it. Whether they may is said in the other space.
 type Helped struct {
@@ -165,27 +211,35 @@ type Helped struct {
 	Address string     // canonical
 	Name    string
 	Kind    PersonKind
+	Waiting bool `json:",omitempty"` // an invitation that has no answer yet
 }
+
+// maxWaiting bounds the invitations that wait for one person's answer.
+const maxWaiting = 20
 
 func helpedKey(s fact.Scope, part store.Part) string {
 	mac := s.Key.MAC("patient/helped", string(s.Part), string(part))
 	return "pat/helped/" + hex.EncodeToString(mac[:16])
 }
 
-// Help notes for whom the owner may act. One more than MaxHelped is
-// fault.Quota.
+// Help notes for whom the owner may act, or is invited to. One more than
+// MaxHelped is fault.Quota.
 func Help(w store.Writer, s fact.Scope, h Helped) error {
 	list, err := AllHelped(w, s)
 	if err != nil {
 		return err
 	}
-	carers := 0
+	carers, waiting := 0, 0
 	for _, other := range list {
-		if other.Part != h.Part && other.Kind == Carer {
+		switch {
+		case other.Part == h.Part:
+		case other.Waiting:
+			waiting++
+		case other.Kind == Carer:
 			carers++
 		}
 	}
-	if h.Kind == Carer && carers >= MaxHelped {
+	if h.Waiting && waiting >= maxWaiting || !h.Waiting && h.Kind == Carer && carers >= MaxHelped {
 		return fmt.Errorf("patient: help: %w", fault.Quota)
 	}
 	return fact.PutRight(w, s, helpedKey(s, h.Part), h)

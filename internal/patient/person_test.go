@@ -12,7 +12,8 @@ import (
 
 func carer(n int) Person {
 	part := store.Part(fmt.Sprintf("carer%d", n))
-	return Person{Part: part, Address: string(part) + "@patient.test", Name: "Aidant", Kind: Carer, Scope: Scope{ReadDocuments: true}}
+	return Person{Part: part, Address: string(part) + "@patient.test", Name: "Aidant", Kind: Carer, Scope: Scope{ReadDocuments: true},
+		Until: noon.AddDate(1, 0, 0)}
 }
 
 func (r record) persons(t *testing.T, fn func(store.Writer) error) []Person {
@@ -34,7 +35,7 @@ func (r record) invite(p Person, at time.Time) error {
 
 func (r record) answer(p Person, accept bool, at time.Time) error {
 	return r.Update(func(w store.Writer) error {
-		_, err := Answer(w, r.Scope, p.Part, accept, at)
+		_, err := Answer(w, r.Scope, p.Part, p.Name, accept, at)
 		return err
 	})
 }
@@ -51,7 +52,7 @@ func TestACarerActsOnlyAfterAcceptingAndUntilTheEnd(t *testing.T) {
 		t.Fatalf("invited: %+v", list)
 	}
 	list = r.persons(t, func(w store.Writer) error {
-		_, err := Answer(w, r.Scope, p.Part, true, noon)
+		_, err := Answer(w, r.Scope, p.Part, p.Name, true, noon)
 		return err
 	})
 	if !list[0].InForce(p.Until.Add(-time.Second)) || list[0].InForce(p.Until) {
@@ -67,8 +68,8 @@ func TestACarerActsOnlyAfterAcceptingAndUntilTheEnd(t *testing.T) {
 }
 
 func TestInvitationsThatAreRefused(t *testing.T) {
-	nothing, past := carer(1), carer(1)
-	nothing.Scope, past.Until = Scope{}, noon
+	nothing, past, endless, what := carer(1), carer(1), carer(1), carer(1)
+	nothing.Scope, past.Until, endless.Until, what.Kind = Scope{}, noon, time.Time{}, "friend"
 	tests := []struct {
 		name string
 		p    Person
@@ -76,6 +77,8 @@ func TestInvitationsThatAreRefused(t *testing.T) {
 	}{
 		{"a scope that lets nothing be done", nothing, fault.Invalid},
 		{"an end that is past", past, fault.Invalid},
+		{"no end", endless, fault.Invalid},
+		{"a kind that there is not", what, fault.Invalid},
 		{"the same person twice", carer(11), fault.Exists},
 		{"a fourth carer", carer(1), fault.Quota},
 	}
@@ -138,5 +141,69 @@ func TestNobodyIsTheCarerOfMoreThanFive(t *testing.T) {
 	}
 	if err := help(MaxHelped, Representative); err != nil {
 		t.Errorf("their own child gives %v", err)
+	}
+}
+
+func TestInvitationsThatWaitDoNotTakeThePlaceOfOthers(t *testing.T) {
+	r := newSpace(t)
+	help := func(n int, waiting bool) error {
+		return r.Update(func(w store.Writer) error {
+			return Help(w, r.Scope, Helped{Part: store.Part(fmt.Sprintf("h%d", n)), Kind: Carer, Waiting: waiting})
+		})
+	}
+	for n := range maxWaiting {
+		if err := help(n, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := help(maxWaiting, true); !errors.Is(err, fault.Quota) {
+		t.Errorf("one more that waits: %v", err)
+	}
+	if err := help(0, false); err != nil {
+		t.Errorf("one that is accepted: %v", err)
+	}
+}
+
+func TestWhatTimeEnds(t *testing.T) {
+	r := newSpace(t)
+	soon := carer(1)
+	soon.Until = noon.Add(time.Hour)
+	parent, second := carer(3), carer(4)
+	second.Kind = Representative
+	for _, p := range []Person{soon, carer(2), second} {
+		if err := r.invite(p, noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.answer(soon, true, noon); err != nil {
+		t.Fatal(err)
+	}
+	r.persons(t, func(w store.Writer) error { return Represent(w, r.Scope, parent, noon) })
+	lapse := func(minor bool, at time.Time) (got map[string]LinkState) {
+		t.Helper()
+		got = map[string]LinkState{}
+		r.persons(t, func(w store.Writer) error {
+			list, err := Lapse(w, r.Scope, minor, at)
+			for _, p := range list {
+				got[string(p.Part)] = p.State
+			}
+			return err
+		})
+		return got
+	}
+	if got := lapse(true, noon); len(got) != 0 {
+		t.Errorf("at once: %v", got)
+	}
+	if got := lapse(true, noon.Add(time.Hour)); len(got) != 1 || got["carer1"] != Expired {
+		t.Errorf("after the carer's hour: %v", got)
+	}
+	if got := lapse(false, noon.Add(time.Hour)); len(got) != 2 || got["carer3"] != Ended || got["carer4"] != Expired {
+		t.Errorf("of age: %v", got)
+	}
+	if got := lapse(false, noon.Add(InvitationLife)); len(got) != 1 || got["carer2"] != Expired {
+		t.Errorf("two weeks later: %v", got)
+	}
+	if got := lapse(false, noon.Add(InvitationLife)); len(got) != 0 {
+		t.Errorf("twice: %v", got)
 	}
 }
