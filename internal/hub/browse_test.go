@@ -434,11 +434,11 @@ func TestARepresentativeReadsUntilMajorityAndACarerWhatTheyWereEntrustedWith(t *
 	w.must(w.BlockProfessional(ctx, w.login(bruno), w.record, addr(martin)))
 
 	link(func(t *tx) error {
-		p := patient.Person{Part: w.part(alice), Address: alice, Kind: patient.Carer, Scope: patient.Scope{Agenda: true}}
+		p := patient.Person{Part: w.part(alice), Address: alice, Kind: patient.Carer, Scope: patient.Scope{Agenda: true}, Until: t.now.AddDate(1, 0, 0)}
 		if err := patient.Invite(t, t.Scope, p, t.now); err != nil {
 			return err
 		}
-		_, err := patient.Answer(t, t.Scope, p.Part, true, t.now)
+		_, err := patient.Answer(t, t.Scope, p.Part, "", true, t.now)
 		return err
 	})
 	if got := w.sees(alice); got == consultation {

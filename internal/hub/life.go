@@ -88,9 +88,6 @@ func (h *Hub) WithdrawErasure(ctx context.Context, a Actor, recordID string) err
 func (h *Hub) changeLife(ctx context.Context, a Actor, part store.Part, events ...patient.Event) (sp patient.Space, err error) {
 	e := a.entry(policy.LiveSpace, "")
 	e.Act = string(events[0])
-	if e, err = h.behalf(ctx, a, part, e); err != nil {
-		return sp, err
-	}
 	ask := func(q *policy.Request) { q.Act = policy.LiveSpace }
 	err = h.decideAt(ctx, a, part, e, ask, func(t *tx, _ standing) error {
 		for i, event := range events {
@@ -105,20 +102,6 @@ func (h *Hub) changeLife(ctx context.Context, a Actor, part store.Part, events .
 		return nil
 	})
 	return sp, err
-}
-
-// behalf says in an entry for whom somebody acts in a space that is not theirs.
-func (h *Hub) behalf(ctx context.Context, a Actor, part store.Part, e audit.Entry) (audit.Entry, error) {
-	if a.Part == part {
-		return e, nil
-	}
-	return e, h.view(ctx, part, func(r store.Reader) error {
-		f, err := h.standing(r, part, a)
-		if err == nil && f.person.InForce(h.Now()) { // nobody else learns who it is
-			e.OnBehalf = nameOfSpace(f.space)
-		}
-		return err
-	})
 }
 
 // LiveOn makes happen what is due in the life of every space: one whose owner

@@ -71,17 +71,14 @@ func (h *Hub) Invite(ctx context.Context, a Actor, recordID string, invited iden
 	if err := h.hintHelped(ctx, p.Part, patient.Helped{Part: part, Address: b, Name: nameOfSpace(f.space), Kind: n.Kind, Waiting: true}); err != nil {
 		return err
 	}
-	e, err := h.behalf(ctx, a, part, a.did("invite", p.Address))
-	if err != nil {
-		return err
-	}
+	e := a.did("invite", p.Address)
 	ask := func(q *policy.Request) { q.Act = policy.Delegate }
 	err = h.decideAt(ctx, a, part, e, ask, func(t *tx, _ standing) error { return patient.Invite(t, t.Scope, p, t.now) })
 	if err != nil {
 		return err
 	}
 	return h.do(ctx, p.Part, func(t *tx) error {
-		e.Object = ""
+		e.Object, e.OnBehalf = "", nameOfSpace(f.space)
 		t.note(e)
 		return h.notice(t, Notice{Kind: NoticeDelegation})
 	})
@@ -179,7 +176,6 @@ func (h *Hub) AnswerInvitation(ctx context.Context, a Actor, recordID string, ac
 		e = a.did("accept-invitation", "")
 	}
 	err = h.do(ctx, part, func(t *tx) error {
-		e.OnBehalf = ""
 		t.note(e)
 		_, err := patient.Answer(t, t.Scope, a.Part, a.Name, accept, t.now)
 		return err
@@ -202,16 +198,17 @@ func (h *Hub) AnswerInvitation(ctx context.Context, a Actor, recordID string, ac
 // own record, as Persons has it. Nothing to end is fault.NotFound.
 func (h *Hub) EndPerson(ctx context.Context, a Actor, recordID, personID string) error {
 	part, person := recordPart(recordID), recordPart(personID)
-	e, err := h.behalf(ctx, a, part, a.did("end-person", ""))
-	if err != nil {
-		return err
-	}
+	e := a.did("end-person", "")
 	end := func(t *tx) error {
 		p, err := patient.EndLink(t, t.Scope, person, t.now)
 		if err == nil && p.Kind == patient.Representative && person != a.Part && p.By != a.Address.Canonical() {
 			return &representativesStay
 		}
 		t.trail[len(t.trail)-1].Object = p.Address
+		return err
+	}
+	sp, err := h.spaceOf(ctx, part)
+	if err != nil {
 		return err
 	}
 	if person == a.Part && part != a.Part {
@@ -226,6 +223,7 @@ func (h *Hub) EndPerson(ctx context.Context, a Actor, recordID, personID string)
 	if err != nil {
 		return err
 	}
+	e.OnBehalf = nameOfSpace(sp)
 	return h.unhelp(ctx, person, part, e)
 }
 
