@@ -33,6 +33,7 @@ func (w *ward) announced() string {
 
 func TestAnAnnouncementIsDue(t *testing.T) {
 	w := newWard(t)
+	w.reach(alice, w.checked())
 	s := titled(note("11488-4"), "caché")
 	s.Flags = vault.HiddenFromPatient
 	v, err := w.add(thomas, s, s)
@@ -103,6 +104,7 @@ func TestNobodyIsToldInAClosedSpace(t *testing.T) {
 
 func TestASealedHubTellsAndShowsNothing(t *testing.T) {
 	w := newWard(t)
+	w.reach(alice, w.checked())
 	s := note("11488-4")
 	s.Flags = vault.HiddenFromPatient
 	_, err := w.add(thomas, s)
