@@ -16,6 +16,7 @@ type Filed struct {
 	ID        string
 	Seq       uint64
 	LogicalID string
+	Replaces  string `json:",omitempty"` // ID of the version before
 	SHA256    string `json:",omitempty"`
 
 	Sender         string
@@ -84,7 +85,7 @@ type Version struct {
 
 // Replace says that a document has a newer version, which was added already: it
 // is Superseded then, and both are one through their versions. fault.Conflict:
-// it had a newer one before.
+// it has a newer one, or the newer one has another before it.
 func Replace(w store.Writer, s fact.Scope, old Filed, by string, now time.Time) error {
 	_, ok, err := Newer(w, s, old.ID)
 	if err != nil {
@@ -97,7 +98,10 @@ func Replace(w store.Writer, s fact.Scope, old Filed, by string, now time.Time) 
 	if err != nil || !ok {
 		return fmt.Errorf("vault: replace: by nothing: %w", cmp.Or(err, error(fault.NotFound)))
 	}
-	newer.LogicalID = old.LogicalID
+	if newer.Replaces != "" {
+		return fmt.Errorf("vault: replace: two by one: %w", fault.Conflict)
+	}
+	newer.LogicalID, newer.Replaces = old.LogicalID, old.ID
 	if err := fact.Put(w, s, "doc/i/"+by, newer); err != nil {
 		return err
 	}

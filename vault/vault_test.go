@@ -23,13 +23,13 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 // A safe is the partition of one owner, in memory.
 type safe struct {
 	fact.Scope
-	t      *testing.T
+	t      testing.TB
 	memory *memstore.Store
 	cert   *keyring.Cert
 	key    *keyring.Key
 }
 
-func newSafe(t *testing.T) safe {
+func newSafe(t testing.TB) safe {
 	t.Helper()
 	const part store.Part = "part1"
 	secrets, err := keyring.NewErasureSecrets(filepath.Join(t.TempDir(), "secrets"))

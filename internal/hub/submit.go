@@ -251,8 +251,8 @@ func (h *Hub) fileDocument(t *tx, a Actor, d sealedDocument, rule string) (filed
 	entry := a.entry(policy.FileDocument, e.EntryUUID)
 	entry.Rule = rule
 	t.note(entry)
-	for _, old := range place.olds {
-		e.LogicalID = old.LogicalID
+	if place.old != nil {
+		e.LogicalID = place.old.LogicalID
 	}
 	filed = vault.Document{ID: e.EntryUUID, Flags: d.flags, Entry: e, Session: d.session}
 	return filed, "", h.takePlace(t, a, e.EntryUUID, place)
@@ -268,14 +268,11 @@ func (h *Hub) keptFrom(t *tx, place succession) (keep vault.Flags, err error) {
 	if c.MaskNewDocuments {
 		keep = vault.Masked
 	}
-	for _, old := range place.olds {
-		f, err := vault.FlagsOf(t, t.Scope, old)
-		if err != nil {
-			return 0, err
-		}
-		keep |= f & shared
+	if place.old == nil {
+		return keep, nil
 	}
-	return keep, nil
+	f, err := vault.FlagsOf(t, t.Scope, *place.old)
+	return keep | f&shared, err
 }
 
 // hintWaiting records, before any of the documents is filed, that something may

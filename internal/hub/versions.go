@@ -19,10 +19,10 @@ type newcomer struct {
 }
 
 // A succession is the place of a newcomer: the document that it is already, or
-// those that it replaces, or neither.
+// the one that it replaces, or neither.
 type succession struct {
 	same string // ID
-	olds []vault.Filed
+	old  *vault.Filed
 }
 
 // succeed finds the place of a newcomer in a record, and decides whether its
@@ -51,10 +51,13 @@ func (h *Hub) succeed(r store.Reader, part store.Part, a Actor, n newcomer) (suc
 		if !known {
 			continue
 		}
+		if place.old != nil && place.old.ID != f.ID { // which of the two it is a version of, nobody could say
+			return place, &notAsDescribed
+		}
 		if err := h.mayReplace(r, part, a, f); err != nil {
 			return place, err
 		}
-		place.olds = append(place.olds, f)
+		place.old = &f
 	}
 	return place, nil
 }
@@ -114,15 +117,15 @@ func errOr(err error, otherwise *Refusal) error {
 
 // takePlace writes down what a newcomer replaces, once it was added.
 func (h *Hub) takePlace(t *tx, a Actor, id string, place succession) error {
-	for _, old := range place.olds {
-		err := vault.Replace(t, t.Scope, old, id, t.now)
-		if errors.Is(err, fault.Conflict) {
-			return &notTheNewest
-		}
-		if err != nil {
-			return err
-		}
-		t.note(a.entry(policy.AmendDocument, old.ID+" replaced by "+id))
+	if place.old == nil {
+		return nil
 	}
-	return nil
+	err := vault.Replace(t, t.Scope, *place.old, id, t.now)
+	if errors.Is(err, fault.Conflict) {
+		return &notTheNewest
+	}
+	if err == nil {
+		t.note(a.entry(policy.AmendDocument, place.old.ID+" replaced by "+id))
+	}
+	return err
 }
