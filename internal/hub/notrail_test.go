@@ -5,8 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/ProtonMail/go-crypto/openpgp"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
@@ -14,6 +19,7 @@ import (
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
+	"vaguemestre/vault/keyring"
 )
 
 // A mute store commits nothing while it is told so, or commits and does not
@@ -43,7 +49,7 @@ type release struct {
 	do   func(w *ward, a Actor, s session) (string, error)
 }
 
-func releases(document string) []release {
+func releases(document string, to *keyring.Recipient) []release {
 	ctx := context.Background()
 	show := func(v any, err error) (string, error) {
 		if err != nil {
@@ -149,6 +155,11 @@ func releases(document string) []release {
 			_, err := w.ExportSealed(ctx, "marie", LegalRequest{}, &b)
 			return b.String(), err
 		}},
+		{"documents are exported", "", func(w *ward, _ Actor, _ session) (string, error) {
+			var b bytes.Buffer
+			_, err := w.Export(ctx, "marie", addr(alice), to, func(string) (io.WriteCloser, error) { return open{&b}, nil })
+			return b.String(), err
+		}},
 		{"an operator asks why", "", func(w *ward, _ Actor, _ session) (string, error) {
 			return show(w.Why(ctx, "marie", addr(thomas), addr(alice)))
 		}},
@@ -167,7 +178,7 @@ func TestNoTrailNoContent(t *testing.T) {
 	w.must(w.Declare(t.Context(), w.login(thomas), w.record, InCareTeam))
 	m := &mute{Store: w.memory}
 	w.Hub.Store = m
-	for _, c := range releases(document) {
+	for _, c := range releases(document, outsider(t, w.now)) {
 		t.Run(c.name, func(t *testing.T) {
 			for _, at := range []string{"begins", "ends", "answers"} {
 				var a Actor
@@ -199,4 +210,27 @@ func TestNoTrailNoContent(t *testing.T) {
 		})
 	}
 	w.verifies()
+}
+
+// open is a buffer that needs no closing.
+type open struct{ *bytes.Buffer }
+
+func (open) Close() error { return nil }
+
+// outsider is a key that the hub does not hold.
+func outsider(t *testing.T, now time.Time) *keyring.Recipient {
+	t.Helper()
+	e, err := openpgp.NewEntity("", "", "somebody@outside.test", &packet.Config{Time: func() time.Time { return now.Add(-time.Hour) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := e.Serialize(&b); err != nil {
+		t.Fatal(err)
+	}
+	to, err := keyring.ParseRecipient(b.Bytes(), now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return to
 }
