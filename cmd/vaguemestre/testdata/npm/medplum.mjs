@@ -3,8 +3,12 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { createPrivateKey, randomUUID, sign } from 'node:crypto'
-import { MedplumClient, OperationOutcomeError } from '@medplum/core'
 import { base, documents, matricule, need, step, systems } from './setting.mjs'
+
+// Node has it from 22 on; the library names it when it is loaded, and nothing here
+// opens one.
+globalThis.WebSocket ??= class WebSocket extends EventTarget {}
+const { MedplumClient, OperationOutcomeError } = await import('@medplum/core')
 
 const options = { baseUrl: `${base}/`, fhirUrlPath: 'fhir', tokenUrl: `${base}/oauth/token`, authorizeUrl: `${base}/oauth/authorize`, fetch }
 const client = new MedplumClient(options)
