@@ -1,7 +1,6 @@
 package account
 
 import (
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -31,10 +30,6 @@ const (
 	// MaxPasskeys bounds the passkeys of one person.
 	MaxPasskeys = 10
 )
-
-func passkeyID(p *Pepper, part store.Part, credential []byte) string {
-	return hex.EncodeToString(p.MAC("passkey", string(part), string(credential))[:10])
-}
 
 // ListPasskeys lists the passkeys of a person.
 func ListPasskeys(r store.Reader, p *Pepper, part store.Part) (list []Passkey, err error) {

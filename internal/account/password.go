@@ -230,9 +230,8 @@ var blocked = func() map[string]bool {
 // isCommon reports whether a password is a word of the list with ornaments, a
 // row of keys or of the alphabet, or few characters over and over.
 func isCommon(s string) bool {
-	letter := func(c rune) bool { return unicode.IsLetter(c) }
-	bare := strings.TrimFunc(plain(s), func(c rune) bool { return !letter(c) })
-	for _, form := range []string{bare, strings.TrimFunc(fold(s), func(c rune) bool { return !letter(c) }), fold(bare), lettersOf(bare), lettersOf(fold(s))} {
+	bare := strings.TrimFunc(plain(s), notLetter)
+	for _, form := range []string{bare, strings.TrimFunc(fold(s), notLetter), fold(bare), lettersOf(bare), lettersOf(fold(s))} {
 		if blocked[form] || isRow(form) || madeOfBlocked(form) {
 			return true
 		}
@@ -243,6 +242,8 @@ func isCommon(s string) bool {
 	}
 	return len(distinct) < 5
 }
+
+func notLetter(c rune) bool { return !unicode.IsLetter(c) }
 
 func lettersOf(s string) string {
 	return strings.Map(func(c rune) rune {

@@ -137,11 +137,12 @@ func TestAClaimThatFitsNobodyCostsWhatAnotherDoes(t *testing.T) {
 	counted := &countingStore{Store: h.Store}
 	h.Store = counted
 	run := func(c claimant) string {
-		counted.views, counted.updates = 0, 0
+		counted.views.Store(0)
+		counted.updates.Store(0)
 		first := h.sendProvisional(t.Context(), browserAt(""), c)
 		again := h.sendProvisional(t.Context(), browserAt(""), c)
 		_, wrong := h.redeemProvisional(t.Context(), browserAt(""), c.Claim, "Zq7Kd9wX")
-		return fmt.Sprintf("%d views, %d updates: %v, %v, %v", counted.views, counted.updates, first, again, wrong)
+		return fmt.Sprintf("%d views, %d updates: %v, %v, %v", counted.views.Load(), counted.updates.Load(), first, again, wrong)
 	}
 	known := run(h.claimant(ByMail))
 	for name, c := range map[string]claimant{

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,16 +142,16 @@ func TestCapitalsOfALoginDoNotCount(t *testing.T) {
 // countingStore counts what a hub asks of its store.
 type countingStore struct {
 	store.Store
-	views, updates int
+	views, updates atomic.Int64
 }
 
 func (c *countingStore) View(ctx context.Context, part store.Part, fn func(store.Reader) error) error {
-	c.views++
+	c.views.Add(1)
 	return c.Store.View(ctx, part, fn)
 }
 
 func (c *countingStore) Update(ctx context.Context, part store.Part, fn func(store.Writer) error) error {
-	c.updates++
+	c.updates.Add(1)
 	return c.Store.Update(ctx, part, fn)
 }
 
@@ -165,9 +166,10 @@ func TestNobodyCostsWhatSomebodyDoes(t *testing.T) {
 	for _, login := range []string{heron, "nobody.here", "no login at all", "x", alice} {
 		p, _ := h.pepper(t.Context())
 		hashes := p.Hashes()
-		counted.views, counted.updates = 0, 0
+		counted.views.Store(0)
+		counted.updates.Store(0)
 		_, err := h.SignIn(t.Context(), browserAt(login), "Quai-Bleu.48", "")
-		got := fmt.Sprintf("%d views, %d updates, %d hashes: %v", counted.views, counted.updates, p.Hashes()-hashes, err)
+		got := fmt.Sprintf("%d views, %d updates, %d hashes: %v", counted.views.Load(), counted.updates.Load(), p.Hashes()-hashes, err)
 		if first == "" {
 			first = got
 		}
@@ -559,4 +561,23 @@ func TestAContactIsChangedByACodeSentThere(t *testing.T) {
 	if err != nil || c.Mail != other || c.NewMail != "" || !c.HasPhone() || c.Phrase != "le héron gris" {
 		t.Errorf("the contact is %+v, %v", c, err)
 	}
+}
+
+func FuzzOpenTicket(f *testing.F) {
+	p, err := account.NewPepper()
+	if err != nil {
+		f.Fatal(err)
+	}
+	good, err := sealTicket(p, ticket{Part: "part1"}, ticketContext)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add("AQ")
+	f.Fuzz(func(t *testing.T, text string) {
+		var k ticket
+		if err := openTicket(p, text, &k, ticketContext); err == nil && text != good || err != nil && !errors.Is(err, fault.Unauthenticated) {
+			t.Errorf("openTicket(%q) = %v", text, err)
+		}
+	})
 }
