@@ -137,6 +137,9 @@ func (c *call) transaction(b sentBundle) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	for _, d := range views {
+		c.seen.saw(c.actor, d)
+	}
 	return answer{resource: p.response(views)}, nil
 }
 

@@ -32,6 +32,8 @@ type call struct {
 	header http.Header
 	media  string // of the body
 	body   []byte
+
+	found hub.PatientView // by their matricule, in this call
 }
 
 // An answer is what a call gives: a resource, or bytes.

@@ -7,6 +7,7 @@ import (
 
 	"vaguemestre/internal/cda"
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
 	"vaguemestre/vault"
 )
@@ -29,7 +30,13 @@ func (c *call) readVersion() (answer, error) {
 }
 
 func (c *call) documentAnswer(d hub.DocumentView) answer {
-	return answer{resource: c.documentReference(d), version: d.Entry.EntryUUID}
+	return answer{resource: c.show(d), version: d.Entry.EntryUUID}
+}
+
+// show writes a document for the actor, and remembers that they saw it.
+func (c *call) show(d hub.DocumentView) fhir.DocumentReference {
+	c.seen.saw(c.actor, d)
+	return c.documentReference(d)
 }
 
 var documents = listing[hub.DocumentView]{
@@ -44,7 +51,7 @@ var documents = listing[hub.DocumentView]{
 		}
 		return ds, err
 	},
-	write: func(c *call, d hub.DocumentView) any { return c.documentReference(d) },
+	write: func(c *call, d hub.DocumentView) any { return c.show(d) },
 }
 
 const base = "http://hl7.org/fhir/SearchParameter/"

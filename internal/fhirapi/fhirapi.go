@@ -110,6 +110,7 @@ type Server struct {
 	types    map[string]*resource
 	metadata []byte
 	cursors  cursors
+	seen     whereabouts
 }
 
 // New returns a Server. A Base that is no absolute address, or no way to know

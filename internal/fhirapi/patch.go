@@ -322,9 +322,13 @@ func (c *call) byIdentifier() ([]hub.DocumentView, error) {
 		return nil, &problem{kind: fault.Conflict, code: "required",
 			fr: "Indiquez identifier=système|valeur.", en: "Name identifier=system|value."}
 	}
-	record, err := c.recordOf()
-	if err != nil {
-		return nil, err
+	t := parseToken(id)
+	record := c.seen.of(c.actor, uniqueID(&fhir.Identifier{System: t.system, Value: t.code}))
+	if record == "" || c.namesPatient() {
+		var err error
+		if record, err = c.recordOf(); err != nil {
+			return nil, err
+		}
 	}
 	all, err := documents.items(c, record)
 	return slices.DeleteFunc(slices.Clone(all), func(d hub.DocumentView) bool { return !hasID(c.Server, d, id) }), err

@@ -190,3 +190,15 @@ func TestAPatchThatChangesNothingAsksNothing(t *testing.T) {
 		t.Errorf("%+v, %v", c, err)
 	}
 }
+
+func FuzzBundle(f *testing.F) {
+	f.Add(lot("1", "", "Bonjour"))
+	f.Add(lot("2", store26("anna")+"."+store26("doc01"), "Bonjour"))
+	f.Add(`{"resourceType":"Bundle","type":"batch","entry":[{"request":{"method":"GET","url":"DocumentReference?patient=1&_count=x"}},{"request":{"method":"GET","url":"Patient/$see-as"}}]}`)
+	f.Fuzz(func(t *testing.T, body string) {
+		s := newServer(t, newFake(), func(c *Config) { c.Limits.Body.Bytes = 1 << 16 })
+		if status := post(t, s, "/fhir", body); status >= 500 {
+			t.Errorf("%d", status)
+		}
+	})
+}

@@ -2,6 +2,7 @@ package fhirapi
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"vaguemestre/internal/fault"
@@ -85,6 +86,9 @@ var patients = listing[hub.PatientView]{
 	known:     []string{"identifier"},
 	record:    func(c *call) (string, error) { return c.findRecord("identifier", "_id") },
 	items: func(c *call, record string) ([]hub.PatientView, error) {
+		if c.found.ID == record {
+			return []hub.PatientView{c.found}, nil
+		}
 		p, err := c.hub.PatientByID(c.ctx, c.actor, record)
 		if errors.Is(err, fault.NotFound) {
 			return nil, nil
@@ -125,6 +129,11 @@ func (c *call) recordOf() (string, error) {
 		}
 	}
 	return c.ownRecord()
+}
+
+// namesPatient reports whether the parameters say whose record is meant.
+func (c *call) namesPatient() bool {
+	return slices.ContainsFunc(documents.known, func(name string) bool { return c.query.Get(name) != "" })
 }
 
 // findRecord finds the record that a search of patients asks for.
@@ -175,5 +184,6 @@ func (c *call) record(m ident.Matricule) (string, error) {
 	case err != nil:
 		return "", err
 	}
+	c.found = p
 	return p.ID, nil
 }

@@ -140,6 +140,7 @@ func (t *resource) capability() any {
 	m := map[string]any{"type": t.name, "interaction": interactions}
 	if _, ok := t.interactions["patch"]; ok {
 		m["versioning"], m["readHistory"] = "versioned", false
+		m["conditionalUpdate"] = true // as PDSm calls PATCH by identifier
 	}
 	if t.note != "" {
 		m["documentation"] = t.note

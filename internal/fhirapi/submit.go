@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"vaguemestre/internal/fault"
@@ -59,6 +60,9 @@ func (c *call) submission(d *sentDocument) (sub hub.Submission, record string, e
 		return sub, "", unprocessable("Il manque subject : de quel patient est-ce le document ?", "subject is missing: whose document is this?")
 	}
 	if record, err = c.subjectRecord(d, *d.Subject); err != nil {
+		return sub, "", err
+	}
+	if err := c.sameSource(d, record); err != nil {
 		return sub, "", err
 	}
 	if len(d.Content) != 1 || d.Status != "current" {
@@ -290,6 +294,30 @@ func (c *call) subjectRecord(d *sentDocument, ref fhir.Reference) (string, error
 		err = unknown
 	}
 	return record, err
+}
+
+// sameSource refuses a document that says of itself, in sourcePatientInfo, that
+// it is of another patient (904).
+func (c *call) sameSource(d *sentDocument, record string) error {
+	if d.Context == nil || d.Context.SourcePatientInfo == nil {
+		return nil
+	}
+	raw, ok := d.resolve(d.Context.SourcePatientInfo.Reference)
+	var p fhir.Patient
+	if !ok || json.Unmarshal(raw, &p) != nil {
+		return nil
+	}
+	i := slices.IndexFunc(p.Identifier, func(i fhir.Identifier) bool { return i.System != "" && isINSSystem(i.System) })
+	if i < 0 {
+		return nil
+	}
+	source, err := c.recordByIdentifiers(p.Identifier[i:])
+	if err == nil && source != record {
+		err = &hub.Refusal{Rule: "document/wrong-patient", Code: 904, Kind: fault.Denied,
+			FR: "Le document porte un matricule INS qui n'est pas celui du patient (erreur 904).",
+			EN: "The document carries an INS that is not the patient's (error 904)."}
+	}
+	return err
 }
 
 func (c *call) recordByIdentifiers(ids []fhir.Identifier) (string, error) {
