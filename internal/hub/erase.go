@@ -96,6 +96,7 @@ func (h *Hub) erase(ctx context.Context, operator string, part store.Part, a ide
 		return fmt.Errorf("hub: erase: %w", err)
 	}
 	h.keys.forget(part)
+	h.turns.forget(part)
 	h.certs.forget(part)
 	p, err := h.pepper(ctx)
 	if err != nil {

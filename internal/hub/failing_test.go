@@ -125,7 +125,7 @@ func (h *house) engines() []engine {
 // engines of its own. The erasure secrets are shared.
 func (h *house) copyOf(t testing.TB) *house {
 	t.Helper()
-	c := &house{t: t, now: h.now, password: maps.Clone(h.password), escrow: h.escrow}
+	c := &house{t: t, now: h.now, password: maps.Clone(h.password), escrow: h.escrow, replicas: h.replicas}
 	memory, blobs := memstore.New(), memblob.New()
 	for part, err := range h.memory.Parts(t.Context()) {
 		if err != nil {

@@ -34,6 +34,7 @@ type house struct {
 	memory   store.Store
 	blobs    blob.Store
 	escrow   *keyring.Key
+	replicas []string // files of the erasure secrets
 }
 
 const (
@@ -75,7 +76,8 @@ func newHouse(t testing.TB) *house {
 	t.Helper()
 	h := &house{t: t, now: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC), password: map[string]string{},
 		memory: memstore.New(), blobs: memblob.New()}
-	secrets, err := keyring.NewErasureSecrets(filepath.Join(t.TempDir(), "secrets"))
+	h.replicas = []string{filepath.Join(t.TempDir(), "secrets"), filepath.Join(t.TempDir(), "secrets")}
+	secrets, err := keyring.NewErasureSecrets(h.replicas...)
 	if err != nil {
 		t.Fatal(err)
 	}
