@@ -354,6 +354,24 @@ func TestReadingNeedsTheHubKeyAndTheTrail(t *testing.T) {
 	w.must(err)
 }
 
+func TestNoKeyStaysAtHandThatNobodyUses(t *testing.T) {
+	w := newWard(t)
+	w.must(w.Declare(t.Context(), w.login(thomas), w.record, InCareTeam))
+	held := func() bool {
+		_, ok := w.keys.get(w.part(alice))
+		return ok
+	}
+	w.sees(thomas)
+	if !held() {
+		t.Error("the key is gone at once: each document costs its own unlocking")
+	}
+	w.now = w.now.Add(lingering)
+	w.must(w.Sweep(t.Context()))
+	if held() {
+		t.Error("the key is held though nobody used it for long")
+	}
+}
+
 func TestWhoOpensTheRecordsOfTooManyIsStopped(t *testing.T) {
 	w := newWard(t)
 	w.Limits.RecordsPerHour = 2

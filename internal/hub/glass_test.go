@@ -165,6 +165,17 @@ func TestMaskedDocumentsOpenInAnEmergencyIfThePatientSaidSo(t *testing.T) {
 	}
 }
 
+func TestAnOppositionCutsAnEmergencyShort(t *testing.T) {
+	w := newWard(t)
+	w.file(alice, consultation, 0)
+	_, err := w.BreakGlass(t.Context(), w.login(martin), w.record, policy.BrokenGlass, because)
+	w.must(err)
+	w.decides(func(a Actor) error { return w.SetChoices(t.Context(), a, w.record, patient.Choices{OpposedToBreakGlass: true}) })
+	if got := w.sees(martin); got != "not found" {
+		t.Errorf("she sees %q", got)
+	}
+}
+
 // TestATreatingPhysicianWhoCannotBeToldKeepsNoHelpAway erases the mailbox.
 func TestATreatingPhysicianWhoCannotBeToldKeepsNoHelpAway(t *testing.T) {
 	w := newWard(t)
@@ -186,6 +197,9 @@ func TestThePatientSeesWhoCanSeeADocumentAndWhy(t *testing.T) {
 	w.must(w.Block(ctx, "operator", addr(alice), addr(leroy), true))
 	list, err := w.WhoCanSee(ctx, w.login(alice), id)
 	w.must(err)
+	if e := w.last(alice); e.Act != "see-who" || e.Actor != alice || e.Refused || w.record+"."+e.Object != id {
+		t.Errorf("the trail says %+v", e)
+	}
 	got := map[string]string{}
 	for _, v := range list {
 		got[v.Name+" "+string(v.Profession)] = fmt.Sprintf("%t %s", v.Access.Allow, v.Access.Rule)
@@ -238,6 +252,9 @@ func TestThePatientSeesAsSomebodyElse(t *testing.T) {
 		}
 		if got := strings.Join(types, " "); got != want {
 			t.Errorf("as %s: %q, want %q", as, got, want)
+		}
+		if e := w.last(alice); e.Act != "see-as" || e.Object != as || e.Refused {
+			t.Errorf("as %s: the trail says %+v", as, e)
 		}
 	}
 	for as, want := range map[string]fault.Kind{stranger: fault.NotFound, bruno: fault.NotFound, "G99": fault.NotFound, "@": fault.Invalid} {
