@@ -72,6 +72,60 @@ func TestADocumentIsFoundByItsID(t *testing.T) {
 	}
 }
 
+// fillAll gives every field below v something that is not zero.
+func fillAll(v reflect.Value, n *int) {
+	switch *n++; v.Kind() {
+	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			v.Set(reflect.ValueOf(noon.Add(time.Duration(*n) * time.Second)))
+			return
+		}
+		for i := range v.NumField() {
+			fillAll(v.Field(i), n)
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		for i := range 2 {
+			fillAll(v.Index(i), n)
+		}
+	case reflect.String:
+		v.SetString(fmt.Sprintf("%026d", *n)) // as long as an ID
+	case reflect.Int64:
+		v.SetInt(int64(*n))
+	default:
+		panic(v.Kind())
+	}
+}
+
+func TestEveryFieldOfAnEntryComesBack(t *testing.T) {
+	s := newSafe(t)
+	var e Entry
+	n := 0
+	fillAll(reflect.ValueOf(&e).Elem(), &n)
+	s.add(e, 0)
+	d, err := s.get(e.EntryUUID)
+	if err != nil || !reflect.DeepEqual(d.Entry, e) {
+		t.Errorf("it comes back as %+v, %v, want %+v", d.Entry, err, e)
+	}
+	if bytes, err := s.bytes(); err != nil || bytes != 0 {
+		t.Errorf("a document that came by mail counts %d bytes, %v", bytes, err)
+	}
+	e.EntryUUID, e.MessageID, e.UniqueID = NewID(), "", ""
+	s.add(e, 0)
+	s.add(e, 0)
+	if bytes, err := s.bytes(); err != nil || bytes != 2*e.Size {
+		t.Errorf("two that came otherwise count %d bytes, %v, want %d", bytes, err, 2*e.Size)
+	}
+}
+
+func (s safe) bytes() (n int64, err error) {
+	s.view(func(r store.Reader) error {
+		n, err = Bytes(r)
+		return nil
+	})
+	return n, err
+}
+
 // addOld writes a document as version 1 did.
 func (s safe) addOld(e Entry, f Flags) {
 	s.t.Helper()

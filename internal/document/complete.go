@@ -83,8 +83,8 @@ func (f *finder) complete(d *Document) {
 	if d.Type.Label == "" {
 		d.Type, _ = cda.TypeByCode("")
 	}
-	if d.Title = line(d.Title); d.Title == "" {
-		d.Title = line(subjectTitle(f.in.Subject))
+	if d.Title = Line(d.Title); d.Title == "" {
+		d.Title = Line(subjectTitle(f.in.Subject))
 	}
 	fill(&d.Title, d.Type.Label)
 	fill(&d.Created, f.in.Date)
@@ -96,7 +96,7 @@ func (f *finder) complete(d *Document) {
 
 // lines returns the author with every field on one line.
 func (a Author) lines() Author {
-	return Author{line(a.Name), line(a.ID), line(a.Profession), line(a.Specialty), line(a.Organisation), line(a.OrganisationID)}
+	return Author{Line(a.Name), Line(a.ID), Line(a.Profession), Line(a.Specialty), Line(a.Organisation), Line(a.OrganisationID)}
 }
 
 // subjectTitle drops the mark that the MSSanté puts before a subject

@@ -172,7 +172,7 @@ func (d *Document) setType(c cda.Code) {
 	if !known {
 		t.System = c.System
 		if c.Display != "" {
-			t.Label = line(c.Display)
+			t.Label = Line(c.Display)
 		}
 	}
 	d.Type = t

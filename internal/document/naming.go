@@ -61,7 +61,7 @@ func parseName(s string) name {
 	if len(words) > rest {
 		words = words[:len(words)-rest]
 	}
-	return name{date: date, label: line(strings.Join(words, " "))}
+	return name{date: date, label: Line(strings.Join(words, " "))}
 }
 
 // fold makes words comparable: small letters and digits without accents, one
@@ -85,9 +85,9 @@ func fold(s string) string {
 	return b.String()
 }
 
-// line makes a text fit to be shown on one line: no controls, no marks that
+// Line makes a text fit to be shown on one line: no controls, no marks that
 // override direction, 250 characters at most.
-func line(s string) string {
+func Line(s string) string {
 	s = strings.ToValidUTF8(s[:min(len(s), 4096)], "")
 	s = strings.Map(func(r rune) rune {
 		switch {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha1" //nolint:gosec // the hash that XDS asks for
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"mime"
 	"reflect"
@@ -160,9 +161,10 @@ func (l *lot) complete(e *vault.Entry) error {
 	if e.TypeCode == "" || len(e.TypeCode) > 64 || len(e.UniqueID) > 256 {
 		return fmt.Errorf("hub: add documents: type or uniqueId: %w", fault.Invalid)
 	}
+	tidy(e)
 	t, _ := cda.TypeByCode(e.TypeCode)
 	e.Class, e.Shelf = cmp.Or(e.Class, t.Class.Code), t.Shelf.Code
-	e.Title = cmp.Or(strings.TrimSpace(e.Title), t.Label)
+	e.Title = cmp.Or(e.Title, t.Label, e.TypeCode)
 	e.Confidentiality = cmp.Or(e.Confidentiality, "N")
 	if e.Created.IsZero() {
 		e.Created = e.Filed
@@ -173,7 +175,24 @@ func (l *lot) complete(e *vault.Entry) error {
 			e.Author.ID = "8" + a.RPPS
 		}
 	}
+	if text, err := json.Marshal(e); err != nil || len(text) > maxEntry {
+		return fmt.Errorf("hub: add documents: what is said of one: %w", fault.TooLarge)
+	}
 	return nil
+}
+
+// maxEntry bounds what may be said of a document, in bytes.
+const maxEntry = 32 << 10
+
+// tidy makes what people read of an entry fit to be read.
+func tidy(e *vault.Entry) {
+	for _, s := range []*string{
+		&e.Title, &e.FileName, &e.Comments, &e.Set.Title, &e.Facility.Display, &e.PracticeSetting.Display,
+		&e.Author.Name, &e.Author.Specialty, &e.Author.Organisation,
+		&e.Authenticator.Name, &e.Authenticator.Specialty, &e.Authenticator.Organisation,
+	} {
+		*s = document.Line(*s)
+	}
 }
 
 // fillEntry gives an entry what it lacks from another.

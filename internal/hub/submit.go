@@ -121,6 +121,7 @@ func (l *lot) file(t *tx) (err error) {
 		return err
 	}
 	l.filed, l.same = l.filed[:0], l.same[:0]
+	news := false
 	for i, d := range l.documents {
 		rule, err := l.decide(d)
 		if err != nil {
@@ -134,8 +135,12 @@ func (l *lot) file(t *tx) (err error) {
 			vault.Keep(t, o)
 		}
 		l.filed, l.same = append(l.filed, filed), append(l.same, same)
+		news = news || same == "" && !d.flags.Has(vault.HiddenFromPatient)
 	}
-	return nil
+	if !news || l.actor.Part == l.part {
+		return nil
+	}
+	return l.h.tellPatient(t, patient.OfDocument)
 }
 
 // decide asks policy about one document with the flags it is given.

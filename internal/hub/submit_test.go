@@ -339,6 +339,27 @@ func TestAddingDocumentsInterrupted(t *testing.T) {
 	})
 }
 
+func TestWhatAnAuthorSaysOfADocumentIsBounded(t *testing.T) {
+	w := newWard(t)
+	s := note("11488-4")
+	s.Entry.Title = "Un\r\nBcc: tous\u202e " + strings.Repeat("é", 5000)
+	s.Entry.Author.Name = "Dr\x00Nobody"
+	v, err := w.add(thomas, s)
+	w.must(err)
+	if e := v[0].Entry; !strings.HasPrefix(e.Title, "Un Bcc: tous ééé") || len(e.Title) > 600 || e.Author.Name != "DrNobody" {
+		t.Errorf("it is kept as %q by %q", e.Title, e.Author.Name)
+	}
+	if got := w.subjects(); len(got) != 1 {
+		t.Errorf("the shelves show %v", got)
+	}
+	for range 5000 {
+		s.Entry.Folders = append(s.Entry.Folders, "1.2.250.1.999")
+	}
+	if _, err := w.add(thomas, s); !errors.Is(err, fault.TooLarge) {
+		t.Errorf("too much said: %v", err)
+	}
+}
+
 func TestAFilingRoleAddsDocuments(t *testing.T) {
 	w := newWard(t)
 	sealed := w.Hub.Config

@@ -23,6 +23,7 @@ type newcomer struct {
 type succession struct {
 	same string // ID
 	old  *vault.Filed
+	rule string // that lets the sender replace it
 }
 
 // succeed finds the place of a newcomer in a record, and decides whether its
@@ -54,7 +55,7 @@ func (h *Hub) succeed(r store.Reader, part store.Part, a Actor, n newcomer) (suc
 		if place.old != nil && place.old.ID != f.ID { // which of the two it is a version of, nobody could say
 			return place, &notAsDescribed
 		}
-		if err := h.mayReplace(r, part, a, f); err != nil {
+		if place.rule, err = h.mayReplace(r, part, a, f); err != nil {
 			return place, err
 		}
 		place.old = &f
@@ -78,17 +79,17 @@ func (h *Hub) original(r store.Reader, part store.Part, ref string) (f vault.Fil
 
 // mayReplace decides whether an actor may replace a document: the newest
 // version, and one of their own (errors 900 and 901).
-func (h *Hub) mayReplace(r store.Reader, part store.Part, a Actor, f vault.Filed) error {
+func (h *Hub) mayReplace(r store.Reader, part store.Part, a Actor, f vault.Filed) (rule string, err error) {
 	if _, replaced, err := vault.Newer(r, h.scope(part), f.ID); err != nil || replaced {
-		return errOr(err, &notTheNewest)
+		return "", errOr(err, &notTheNewest)
 	}
 	flags, err := vault.FlagsOf(r, h.scope(part), f)
 	if err != nil {
-		return err
+		return "", err
 	}
 	req, err := h.recordFacts(r, part, a)
 	if err != nil {
-		return err
+		return "", err
 	}
 	req.Act = policy.AmendDocument
 	req.Document = documentFacts(vault.Document{ID: f.ID, Flags: flags, Entry: vault.Entry{
@@ -97,13 +98,13 @@ func (h *Hub) mayReplace(r store.Reader, part store.Part, a Actor, f vault.Filed
 	}}, a)
 	switch d := policy.Decide(req); {
 	case d.Allow:
-		return nil
+		return d.Rule, nil
 	case d.Rule == "document/withdrawn":
-		return &notTheNewest
+		return "", &notTheNewest
 	case d.Rule == notItsAuthor.Rule:
-		return &notItsAuthor
+		return "", &notItsAuthor
 	default:
-		return refuse(d)
+		return "", refuse(d)
 	}
 }
 
@@ -125,7 +126,7 @@ func (h *Hub) takePlace(t *tx, a Actor, id string, place succession) error {
 		return &notTheNewest
 	}
 	if err == nil {
-		t.note(a.entry(policy.AmendDocument, place.old.ID+" replaced by "+id))
+		t.note(decided(a.entry(policy.AmendDocument, place.old.ID+" replaced by "+id), policy.Decision{Allow: true, Rule: place.rule}))
 	}
 	return err
 }
