@@ -29,6 +29,8 @@ const (
 	extClosing  = dmp + "StructureDefinition/dmp-fermeture"
 	extTreating = dmp + "StructureDefinition/dmp-medecin-traitant"
 
+	extAccess = "urn:vaguemestre:extension:access" // TD0.2 has no element for it yet
+
 	extDesignation = mhd + "StructureDefinition/ihe-designationType"
 	extSourceID    = mhd + "StructureDefinition/ihe-sourceId"
 )

@@ -18,7 +18,7 @@ func (s *Server) documentReference(d hub.DocumentView) fhir.DocumentReference {
 	subject := s.subject(d.Patient)
 	r := fhir.DocumentReference{
 		Kind: "DocumentReference", ID: d.ID,
-		Meta:             &fhir.Meta{VersionID: e.EntryUUID, Profile: []string{profileDocument}},
+		Meta:             &fhir.Meta{VersionID: e.EntryUUID, Profile: []string{profileDocument}, Tag: tags(d)},
 		Extension:        stateExtensions(d.Flags),
 		MasterIdentifier: uniqueIdentifier(e.UniqueID),
 		Identifier:       documentIdentifiers(s, d),
@@ -42,6 +42,19 @@ func (s *Server) documentReference(d hub.DocumentView) fhir.DocumentReference {
 	}
 	r.Context = people.context(e, d.Patient)
 	return r
+}
+
+// tags say what is of this hub: by which rule the document may be seen, and
+// that its identity is to be verified.
+func tags(d hub.DocumentView) []fhir.Coding {
+	var out []fhir.Coding
+	if d.Access.Rule != "" {
+		out = append(out, fhir.Coding{System: ruleSystem, Code: d.Access.Rule})
+	}
+	if d.Flags&vault.ToVerify != 0 {
+		out = append(out, fhir.Coding{System: "urn:vaguemestre:state", Code: "identity-to-verify", Display: "Identité à vérifier"})
+	}
+	return out
 }
 
 // subject refers to the patient, by the record and by the matricule.

@@ -81,7 +81,7 @@ func newFake() *fake {
 	f.patients = []hub.PatientView{
 		{ID: store26("anna"), Matricule: anna, State: policy.Active, Since: noon.AddDate(-1, 0, 0), Access: policy.Decision{Allow: true, Rule: "access/consent"},
 			Traits: patient.Traits{BirthName: "TOURNESOL", FirstNames: "ANNA MARIE", BirthDate: "19600001", Sex: "F"}, Treating: true},
-		{ID: store26("bruno"), Matricule: bruno, State: policy.Closed, Since: noon.AddDate(0, -2, 0),
+		{ID: store26("bruno"), Matricule: bruno, State: policy.Closed, Since: noon.AddDate(0, -2, 0), Access: policy.Decision{Rule: "space/closed"},
 			Traits: patient.Traits{BirthName: "LAMPION", FirstNames: "BRUNO", BirthDate: "19610400", Sex: "M"}},
 		{ID: store26("secret"), Matricule: secret, State: policy.Active},
 	}
@@ -98,7 +98,7 @@ func newFake() *fake {
 	f.add(f.patients[0], vault.Entry{TypeCode: "11502-2", Title: "Biologie masquée", UniqueID: "http://labo.test|17", MediaType: "text/plain", Author: author,
 		Created: noon.AddDate(0, -2, 0), Filed: noon.AddDate(0, -2, 0), Replaces: []string{"1.2.250.1.999.9.9"}}, vault.Masked, "TSH 2,1 mUI/L")
 	f.add(f.patients[0], vault.Entry{TypeCode: "EXPPAT_2", Title: "Mes allergies", MediaType: "text/plain", Author: vault.Author{Name: "Anna TOURNESOL"}, Depositor: vault.ByPatient,
-		Created: noon.AddDate(0, -1, 0), Filed: noon.AddDate(0, -1, 0)}, vault.Archived, "Pollen.")
+		Created: noon.AddDate(0, -1, 0), Filed: noon.AddDate(0, -1, 0)}, vault.Archived|vault.ToVerify, "Pollen.")
 	return f
 }
 

@@ -14,7 +14,8 @@ import (
 )
 
 // patientOf writes a record as the Patient of TD0.2: whose it is, whether it is
-// open and, if it is not, since when and why, in one extension.
+// open and, if it is not, since when and why, in one extension, and whether the
+// actor may consult it in another.
 func patientOf(p hub.PatientView) fhir.Patient {
 	active := p.State == policy.Active
 	r := fhir.Patient{Kind: "Patient", ID: p.ID, Meta: &fhir.Meta{Profile: []string{profilePatient}}, Active: &active}
@@ -29,10 +30,20 @@ func patientOf(p hub.PatientView) fhir.Patient {
 	if !active {
 		r.Extension = append(r.Extension, closing(p))
 	}
+	if p.Access.Rule != "" {
+		r.Extension = append(r.Extension, access(p.Access))
+	}
 	if active && p.Treating {
 		r.Extension = append(r.Extension, fhir.Extension{URL: extTreating, Boolean: &p.Treating})
 	}
 	return r
+}
+
+// access tells whether the actor may consult the record, and why.
+func access(d policy.Decision) fhir.Extension {
+	e := policy.Explain(d.Rule)
+	return fhir.Extension{URL: extAccess, Extension: []fhir.Extension{
+		{URL: "allowed", Boolean: &d.Allow}, {URL: "rule", Code: d.Rule}, {URL: "sentence", String: e.FR + " / " + e.EN}}}
 }
 
 // closing tells why a record is not open.

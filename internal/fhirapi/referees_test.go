@@ -38,6 +38,10 @@ func judged() int {
 		}
 		return 0
 	}
+	if table, err := exec.Command("node", filepath.Join(npm, "elements.mjs"), folder).Output(); err != nil || !sameAs("../fhir/elements.txt", table) {
+		os.Stderr.WriteString("elements.txt is not what npm/elements.mjs makes: generate it anew\n")
+		return 1
+	}
 	// Each must find the fault that is known to be for it.
 	out, err := judge(folder, `{"resourceType":"Patient","birthDate":"12/06/2026"}`, `{"resourceType":"DocumentReference","status":"wrong","content":[{"attachment":{"title":"x"}}]}`)
 	if err == nil || !strings.Contains(out, `"judge":"@medplum/core","type":"Patient"`) || !strings.Contains(out, `"judge":"fhir","type":"DocumentReference"`) {
@@ -50,6 +54,11 @@ func judged() int {
 	}
 	os.Stdout.WriteString(out)
 	return 0
+}
+
+func sameAs(file string, text []byte) bool {
+	b, err := os.ReadFile(file)
+	return err == nil && bytes.Equal(b, text)
 }
 
 func judge(folder string, resources ...string) (string, error) {
