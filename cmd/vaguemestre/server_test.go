@@ -90,6 +90,12 @@ func running(t *testing.T, c *config.Config, sealed bool) (s *server, stop func(
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s, serveUntilEnd(t, s)
+}
+
+// serveUntilEnd runs a server until the test ends or stop is called.
+func serveUntilEnd(t *testing.T, s *server) (stop func() error) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- s.Run(ctx, func() { close(ready) }) }()
@@ -116,7 +122,7 @@ func running(t *testing.T, c *config.Config, sealed bool) (s *server, stop func(
 	case <-time.After(longTime):
 		t.Fatal("the hub is not ready")
 	}
-	return s, stop
+	return stop
 }
 
 func clientOf(t *testing.T, c *config.Config) *adminapi.Client {
