@@ -3,6 +3,7 @@ package hub
 import (
 	"testing"
 
+	"vaguemestre/internal/fault"
 	"vaguemestre/vault"
 )
 
@@ -39,8 +40,16 @@ func TestTheStoryOfARecord(t *testing.T) {
 	}
 	mask(&yes)
 	see("alice masked it", "", biology)
-	if v, err := w.Document(ctx, w.login(alice), id); err != nil || !v.Flags.Has(vault.Masked) {
-		t.Errorf("masked, it is %+v, %v", v.Flags, err)
+	for _, cold := range []bool{false, true} {
+		if cold {
+			w.keys.forget(w.part(alice))
+		}
+		if v, err := w.Document(ctx, w.login(alice), id); err != nil || !v.Flags.Has(vault.Masked) {
+			t.Errorf("masked, it is %+v, %v (cold: %t)", v.Flags, err, cold)
+		}
+		if _, err := w.Document(ctx, w.login(martin), id); fault.Of(err) != fault.NotFound {
+			t.Errorf("masked, the nurse gets %v (cold: %t)", err, cold)
+		}
 	}
 	mask(&no)
 	see("and showed it again", biology, biology)
