@@ -72,7 +72,8 @@ func (c *Cache) Documents(r store.Reader, s fact.Scope, key keyring.Opener) (doc
 func (c *Cache) Get(r store.Reader, s fact.Scope, key keyring.Opener, id string) (Document, error) {
 	for _, d := range c.get(s.Part).list {
 		if d.ID == id {
-			return d, refresh(r, s, &d)
+			err := refresh(r, s, &d)
+			return d, err
 		}
 	}
 	return Get(r, s, key, id)

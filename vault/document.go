@@ -104,7 +104,8 @@ func Get(r store.Reader, s fact.Scope, key keyring.Opener, id string) (Document,
 	if err != nil {
 		return d, err
 	}
-	return d, refresh(r, s, &d)
+	err = refresh(r, s, &d)
+	return d, err
 }
 
 // row finds the entry of a document by its ID.
