@@ -81,7 +81,7 @@ func auditCommand(a *asker) *cobra.Command {
 		Use: "verify", Short: "walk every chain: find any change, removal or reordering", Args: args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return report(cmd, a, "hub/audit") },
 	}
-	return group("audit", "the trail", verify)
+	return group("audit", "the trail", verify, exportTrailCommand(a), openTrailCommand(), trailKeyCommand(a))
 }
 
 func verifyCommand(a *asker) *cobra.Command {

@@ -104,21 +104,6 @@ func writeAccounts(folder string, people []person) error {
 	return replaceFile(filepath.Join(folder, accountsFile), func(w io.Writer) error { return csv.NewWriter(w).WriteAll(rows) })
 }
 
-// replaceFile replaces a file, whole or not at all.
-func replaceFile(path string, write func(io.Writer) error) error {
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("demo: %v: %w", err, fault.Unavailable)
-	}
-	if err = errors.Join(write(f), f.Sync(), f.Close()); err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err != nil {
-		return fmt.Errorf("demo: %v: %w", err, fault.Unavailable)
-	}
-	return nil
-}
-
 // reconcile gives the people of this demo the passwords they have already, and
 // keeps those who are there from an earlier, larger one. missing counts those
 // who have no password yet.

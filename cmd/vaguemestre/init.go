@@ -17,7 +17,6 @@ import (
 	"vaguemestre/internal/blob/blobdir"
 	"vaguemestre/internal/config"
 	"vaguemestre/internal/fault"
-	"vaguemestre/internal/store"
 	"vaguemestre/vault/keyring"
 )
 
@@ -157,33 +156,11 @@ func (f founding) makeSecrets(c *config.Config) error {
 	return err
 }
 
-// escrowPart is the owner that the audit escrow's key is bound to.
-const escrowPart store.Part = "escrow"
-
-// makeEscrow makes the key of the audit escrow: an owner of a ring and a
-// secret of its own, all in one folder that is to leave the machine. Only the
-// certificate stays.
+// makeEscrow makes the key of the audit escrow in a folder that is to leave the
+// machine. Only the certificate stays.
 func makeEscrow(folder, certificate string) error {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return fmt.Errorf("init: %v: %w", err, fault.Unavailable)
-	}
-	ring := keyring.NewRing()
-	if err := ring.Save(filepath.Join(folder, hubKeyFile)); err != nil {
-		return err
-	}
-	erasure, err := keyring.NewErasureSecrets(filepath.Join(folder, "erasure"))
+	cert, err := keyring.MakeEscrow(folder)
 	if err != nil {
-		return err
-	}
-	secrets, err := erasure.Add(escrowPart)
-	if err != nil {
-		return err
-	}
-	cert, locked, err := ring.NewOwner(escrowPart, secrets[0])
-	if err != nil {
-		return err
-	}
-	if err := writeNew(filepath.Join(folder, "escrow.locked"), locked, 0o600); err != nil {
 		return err
 	}
 	return writeNew(certificate, cert.Marshal(), 0o644)

@@ -8,6 +8,7 @@ import (
 	"vaguemestre/internal/config"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
+	"vaguemestre/vault/keyring"
 )
 
 // The mark of an installation is a random name, in the configuration and in
@@ -39,6 +40,19 @@ func markStore(ctx context.Context, st store.Store, id string, k keys) error {
 		w.Put(ringMark, append([]byte{1}, k.ring.Wrap([]byte(id), markLabel)...))
 		return nil
 	})
+}
+
+// renewMark wraps the mark of the hub key under a newer one.
+func renewMark(w store.Writer, r *keyring.Ring) error {
+	old, err := w.Get(ringMark)
+	if err != nil || old == nil {
+		return err
+	}
+	sealed, err := r.Renew(old[1:], markLabel)
+	if err == nil && sealed != nil {
+		w.Put(ringMark, append([]byte{1}, sealed...))
+	}
+	return err
 }
 
 // checkMark refuses a store that is not the one the configuration and the keys

@@ -91,7 +91,7 @@ func (s *server) open(o options) error {
 	}
 	if s.hub, err = hub.New(hub.Config{
 		Store: s.engines.store, Blobs: s.engines.blobs, Bus: s.engines.bus,
-		Index: k.index, Ring: k.ring, Erasure: k.erasure, Escrow: k.escrow, Journal: cfg.Checkpoints,
+		Index: k.index, Ring: k.ring, Erasure: k.erasure, Escrow: k.escrow, Journal: cfg.Checkpoints, Wrapped: []hub.RingWrapped{{Part: markPart, Renew: renewMark}},
 		Domain: cfg.Domain, PatientDomain: cfg.PatientDomain, TestMode: cfg.TestMode,
 		Limits: hubLimits(cfg.Limits), Delays: delays(cfg.Life), Now: clock, Log: s.log,
 	}); err != nil {
@@ -120,6 +120,8 @@ func (s *server) open(o options) error {
 		{Name: "checkpoint", Every: cfg.Janitor.Checkpoint, Do: s.hub.Checkpoint},
 		{Name: "matrix", Every: cfg.Janitor.Outbox, Do: s.hub.LoadMatrix},
 		{Name: "life", Every: cfg.Janitor.Life, Do: s.hub.LiveOn},
+		{Name: "announcements", Every: cfg.Janitor.Life, Do: unlessSealed(s.hub, s.announce)},
+		{Name: "trails", Every: cfg.Janitor.Sweep, Do: s.hub.ExpireTrails},
 		{Name: "sweep", Every: cfg.Janitor.Sweep, Do: s.hub.Sweep},
 	}, janitor.Config{Log: s.log, Metrics: s.metrics})
 	s.web = http.NewServeMux()
@@ -127,6 +129,16 @@ func (s *server) open(o options) error {
 		return err
 	}
 	return s.openWeb(o)
+}
+
+// announce tells patients of documents that wait for somebody to announce them,
+// and shows those that have waited long enough.
+func (s *server) announce(ctx context.Context) error {
+	told, shown, err := s.hub.DueAnnouncements(ctx)
+	if told+shown > 0 {
+		s.log.Info("documents that waited to be announced", "told", told, "shown", shown)
+	}
+	return err
 }
 
 // unlessSealed leaves to another process what this one cannot do.

@@ -91,7 +91,7 @@ func (a *asker) show(w io.Writer, out any, text func(io.Writer)) error {
 func verbCommands() []*cobra.Command {
 	a := &asker{}
 	list := []*cobra.Command{
-		patientCommand(a), professionalCommand(a), mailboxCommand(a), passwordCommand(a), matrixCommand(a),
+		patientCommand(a), professionalCommand(a), mailboxCommand(a), passwordCommand(a), matrixCommand(a), identityCommand(a), programCommand(a), keysCommand(a),
 		whyCommand(a), statusCommand(a), auditCommand(a), verifyCommand(a), backupCommand(a), exportCommand(a), sweepCommand(a),
 	}
 	for _, c := range list {

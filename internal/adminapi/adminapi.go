@@ -14,6 +14,7 @@ package adminapi
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ import (
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/patient"
+	"vaguemestre/internal/software"
 	"vaguemestre/policy"
 	"vaguemestre/vault/keyring"
 )
@@ -39,6 +41,9 @@ type Hub interface {
 	Mailboxes
 	Passwords
 	Matrices
+	Identities
+	Programs
+	Keys
 	Care
 }
 
@@ -71,9 +76,31 @@ type Matrices interface {
 	ApplyMatrix(ctx context.Context, operator string, text []byte) ([]policy.MatrixChange, error)
 }
 
+// Identities are the acts on documents whose identity is doubtful.
+type Identities interface {
+	Doubts(ctx context.Context, operator string) ([]hub.Doubt, error)
+	ResolveDoubt(ctx context.Context, operator, id string, confirm bool) error
+}
+
+// Programs are the acts on programs that may ask for access.
+type Programs interface {
+	AddClient(ctx context.Context, operator string, c software.Client) error
+	Clients(ctx context.Context) ([]software.Client, error)
+	RemoveClient(ctx context.Context, operator, id string) (ended int, err error)
+}
+
+// Keys are the acts on the hub key and those of owners.
+type Keys interface {
+	RotateHubKey(ctx context.Context, operator string, progress func(owners int)) error
+	RotateOwnerKey(ctx context.Context, operator string, a ident.Address) (hub.KeyRotation, error)
+}
+
 // Care is looking after the hub as a whole.
 type Care interface {
 	Why(ctx context.Context, operator string, from, to ident.Address) (hub.Explanation, error)
+	WhyDocument(ctx context.Context, operator string, professional, of ident.Address, document string) (hub.Explanation, error)
+	AuditKey(ctx context.Context) (ed25519.PublicKey, error)
+	ExportSealed(ctx context.Context, operator string, q hub.LegalRequest, w io.Writer) (hub.LegalCount, error)
 	Status(ctx context.Context) (hub.Status, error)
 	Process() Process
 	VerifyTrails(ctx context.Context) (hub.Report, error)

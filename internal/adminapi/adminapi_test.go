@@ -2,6 +2,7 @@ package adminapi
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ import (
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/patient"
+	"vaguemestre/internal/software"
 	"vaguemestre/policy"
 	"vaguemestre/vault/keyring"
 )
@@ -92,6 +94,48 @@ func (h *fakeHub) CompareMatrix(text []byte) ([]policy.MatrixChange, error) {
 
 func (h *fakeHub) ApplyMatrix(_ context.Context, operator string, text []byte) ([]policy.MatrixChange, error) {
 	return nil, h.note("%s applies %s", operator, text)
+}
+
+func (h *fakeHub) Doubts(_ context.Context, operator string) ([]hub.Doubt, error) {
+	return []hub.Doubt{{ID: "d"}}, h.note("%s lists doubts", operator)
+}
+
+func (h *fakeHub) ResolveDoubt(_ context.Context, operator, id string, confirm bool) error {
+	return h.note("%s resolves %s %t", operator, id, confirm)
+}
+
+func (h *fakeHub) AddClient(_ context.Context, operator string, c software.Client) error {
+	return h.note("%s adds the program %s for %s", operator, c.ID, c.Scopes)
+}
+
+func (h *fakeHub) Clients(context.Context) ([]software.Client, error) {
+	return []software.Client{{ID: "p"}}, h.note("lists programs")
+}
+
+func (h *fakeHub) RemoveClient(_ context.Context, operator, id string) (int, error) {
+	return 1, h.note("%s removes the program %s", operator, id)
+}
+
+func (h *fakeHub) RotateHubKey(_ context.Context, operator string, progress func(int)) error {
+	progress(3)
+	return h.note("%s rotates the hub key", operator)
+}
+
+func (h *fakeHub) RotateOwnerKey(_ context.Context, operator string, a ident.Address) (hub.KeyRotation, error) {
+	return hub.KeyRotation{}, h.note("%s rotates the key of %s", operator, a.Canonical())
+}
+
+func (h *fakeHub) WhyDocument(_ context.Context, operator string, professional, of ident.Address, document string) (hub.Explanation, error) {
+	return hub.Explanation{}, h.note("%s asks why %s may read %s of %s", operator, professional.Canonical(), document, of.Canonical())
+}
+
+func (h *fakeHub) AuditKey(context.Context) (ed25519.PublicKey, error) {
+	return ed25519.PublicKey{1}, h.note("tells the key")
+}
+
+func (h *fakeHub) ExportSealed(_ context.Context, operator string, q hub.LegalRequest, w io.Writer) (hub.LegalCount, error) {
+	io.WriteString(w, "{}\n")
+	return hub.LegalCount{Trails: 1}, h.note("%s exports the trail of %s for %s", operator, q.Of.Canonical(), q.Reference)
 }
 
 func (h *fakeHub) AddBAL(_ context.Context, operator string, b directory.BAL) error {
@@ -230,6 +274,16 @@ func TestEveryVerbReachesTheHubInTheNameOfItsOperator(t *testing.T) {
 		{"matrix/show", Nothing{}, "shows the matrix"},
 		{"matrix/diff", MatrixText{"m"}, "compares m"},
 		{"matrix/apply", MatrixText{"m"}, me + " applies m"},
+		{"identity/doubts", Nothing{}, me + " lists doubts"},
+		{"identity/resolve", Resolution{"d", true}, me + " resolves d true"},
+		{"program/add", Program{ID: "p", Name: "P", Scopes: "user/*.rs"}, me + " adds the program p for user/*.rs"},
+		{"program/list", Nothing{}, "lists programs"},
+		{"program/remove", ProgramID{"p"}, me + " removes the program p"},
+		{"keys/rotate", Nothing{}, me + " rotates the hub key"},
+		{"keys/rotate-owner", Name{ins}, me + " rotates the key of " + ins + "@patient.test"},
+		{"trail/export", TrailRequest{Address: ins, Reference: "R 1"}, me + " exports the trail of " + ins + "@patient.test for R 1"},
+		{"trail/key", Nothing{}, "tells the key"},
+		{"hub/why-document", DocumentRoute{"dr@ch.test", ins, "11488-4"}, me + " asks why dr@ch.test may read 11488-4 of " + ins + "@patient.test"},
 		{"hub/why", Route{"dr@ch.test", ins}, me + " asks why dr@ch.test " + ins + "@patient.test"},
 		{"hub/status", Nothing{}, "status"},
 		{"hub/audit", Nothing{}, "verifies trails"},

@@ -1,6 +1,9 @@
 package adminapi
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Rotated says how many owners' keys a new hub key was put around.
 type Rotated struct {
@@ -11,4 +14,19 @@ func rotateHubKey(ctx context.Context, c call, _ Nothing) (Rotated, error) {
 	var out Rotated
 	err := c.hub.RotateHubKey(context.WithoutCancel(ctx), c.operator, func(owners int) { out.Owners = owners })
 	return out, err
+}
+
+// A KeyRotation is what became of an owner's keys.
+type KeyRotation struct {
+	Rewrapped int       `json:"rewrapped"`     // what was wrapped for the new key this time
+	Ends      time.Time `json:"ends,omitzero"` // when the old key goes; zero: it is gone
+}
+
+func rotateOwnerKey(ctx context.Context, c call, in Name) (KeyRotation, error) {
+	a, err := c.address(in.Address)
+	if err != nil {
+		return KeyRotation{}, err
+	}
+	k, err := c.hub.RotateOwnerKey(context.WithoutCancel(ctx), c.operator, a)
+	return KeyRotation(k), err
 }

@@ -3,6 +3,7 @@ package hub
 import (
 	"cmp"
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -221,6 +222,19 @@ func (h *Hub) grownHeads(ctx context.Context, all bool, parts []store.Part) (map
 		}
 	}
 	return heads, nil
+}
+
+// AuditKey returns the public key that signs checkpoints, exports and proofs: to
+// be known from elsewhere by whoever verifies them. It needs the hub key.
+func (h *Hub) AuditKey(ctx context.Context) (ed25519.PublicKey, error) {
+	if h.Sealed() {
+		return nil, fmt.Errorf("hub: audit key: %w", fault.Sealed)
+	}
+	k, err := h.auditSigner(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return k.Public(), nil
 }
 
 // auditSigner returns the key that signs checkpoints, making it at need.

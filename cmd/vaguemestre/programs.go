@@ -1,0 +1,105 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"vaguemestre/internal/adminapi"
+	"vaguemestre/internal/fault"
+)
+
+func programCommand(a *asker) *cobra.Command {
+	list := &cobra.Command{
+		Use: "list", Short: "the programs that may ask for access", Args: args(0),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return ask(cmd, a, "program/list", adminapi.Nothing{}, func(w io.Writer, list []adminapi.Program) {
+				for _, p := range list {
+					proof := "none: it runs in the hands of people"
+					switch {
+					case p.Certificate != "":
+						proof = "certificate"
+					case len(p.Keys) > 0:
+						proof = "keys"
+					}
+					fmt.Fprintf(w, "%s  %q  proof: %s  scopes: %s  %s\n", p.ID, p.Name, proof, p.Scopes, p.Mailbox)
+				}
+			})
+		},
+	}
+	remove := &cobra.Command{
+		Use: "remove ID", Short: "forget a program, and end all that people let it do", Args: args(1),
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			return ask(cmd, a, "program/remove", adminapi.ProgramID{ID: argv[0]}, func(w io.Writer, e adminapi.Ended) {
+				fmt.Fprintf(w, "%s removed; %d authorizations have ended\n", argv[0], e.Authorizations)
+			})
+		},
+	}
+	return group("program", "programs that may ask for access to the API (OAuth 2.0 clients)", addProgramCommand(a), list, remove)
+}
+
+func addProgramCommand(a *asker) *cobra.Command {
+	var p adminapi.Program
+	var keys, certificate string
+	cmd := &cobra.Command{
+		Use: "add ID --name NAME --scopes SCOPES", Short: "let a program ask for access", Args: args(1),
+		Long: "A program of people names where answers go (--redirect). A system that acts by itself names the mailbox it acts for\n" +
+			"(--mailbox) and proves who it is by a key (--keys, a JWK set) or by its TLS certificate (--certificate, PEM).",
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			p.ID = argv[0]
+			if keys != "" {
+				b, err := readSmall(keys)
+				if err != nil {
+					return err
+				}
+				p.Keys = json.RawMessage(b)
+			}
+			if certificate != "" {
+				b, err := readSmall(certificate)
+				if err != nil {
+					return err
+				}
+				block, _ := pem.Decode(b)
+				if block == nil || block.Type != "CERTIFICATE" {
+					return fmt.Errorf("%s holds no PEM certificate: %w", certificate, fault.Invalid)
+				}
+				sum := sha256.Sum256(block.Bytes)
+				p.Certificate = hex.EncodeToString(sum[:])
+			}
+			return ask(cmd, a, "program/add", p, func(w io.Writer, out adminapi.ProgramID) {
+				fmt.Fprintf(w, "%s may ask for access\n", out.ID)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&p.Name, "name", "", "as people see it")
+	f.StringVar(&p.Scopes, "scopes", "", "what it may ask for at most, such as \"user/DocumentReference.rs offline_access\"")
+	f.StringArrayVar(&p.Redirects, "redirect", nil, "where answers may go; may be given several times")
+	f.StringVar(&p.Mailbox, "mailbox", "", "the mailbox (BAL APP) that a system acts for")
+	f.StringVar(&keys, "keys", "", "file of its public keys, a JWK set")
+	f.StringVar(&certificate, "certificate", "", "file of its TLS certificate, PEM")
+	f.BoolVar(&p.Trusted, "trusted", false, "the operator answers for it: people are not asked")
+	needs(cmd, "name", "scopes")
+	return cmd
+}
+
+// readSmall reads a file of a few kilobytes.
+func readSmall(name string) ([]byte, error) {
+	const most = 64 << 10
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("%v: %w", err, fault.NotFound)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && len(b) > most {
+		err = fmt.Errorf("%s is larger than 64 KB: %w", name, fault.TooLarge)
+	}
+	return b, err
+}
