@@ -24,6 +24,7 @@ const (
 	ActRegister     = "register"
 	ActRotateHubKey = "rotate-hub-key"
 	ActRotateKey    = "rotate-owner-key"
+	ActAdoptRights  = "adopt-rights"
 )
 
 // enrolling are the acts of an operator that belong to the enrolment of a
@@ -93,6 +94,7 @@ var actions = map[string]action{
 	"ask-erasure":       {General, "a demandé l'effacement de cet espace", "asked for this space to be erased", "demander l'effacement de cet espace", "ask for this space to be erased"},
 	"archive":           {General, "a archivé cet espace", "archived this space", "archiver cet espace", "archive this space"},
 	ActRotateHubKey:     {General, "a changé la clé du service", "changed the key of the hub", "changer la clé du service", "change the key of the hub"},
+	ActAdoptRights:      {General, "a signé les droits de données anciennes", "signed the rights of older data", "signer les droits de données anciennes", "sign the rights of older data"},
 	ActRotateKey:        {General, "a changé la clé de cet espace", "changed the key of this space", "changer la clé de cet espace", "change the key of this space"},
 	"erase":             {General, "a effacé cet espace", "erased this space", "effacer cet espace", "erase this space"},
 	"block":             {General, "a bloqué un professionnel", "blocked a professional", "bloquer un professionnel", "block a professional"},

@@ -12,6 +12,7 @@
 //	right/head     in each partition: what its rights are, signed
 //	right/signer   in the hub's: the key that signs them, wrapped
 //	right/public   there too: the half that verifies them, a fact
+//	right/adopted  there too: no data is older than signatures
 package fact
 
 import (

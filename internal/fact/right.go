@@ -100,6 +100,41 @@ func PutPublicRight(w store.Writer, s Scope, key string, value []byte) error {
 // GetPublicRight reads what PutPublicRight wrote, nil if there is none.
 func GetPublicRight(r store.Reader, s Scope, key string) ([]byte, error) { return rightAt(r, s, key) }
 
+// AdoptRights signs what is kept under the prefixes that only rights have, in a
+// partition of before there were any signatures. It returns how many rights there
+// are; a partition that has a head is left as it is.
+func AdoptRights(w store.Writer, s Scope, prefixes []string) (n int, err error) {
+	h, err := s.head(w)
+	if err != nil || h != nil {
+		return 0, err
+	}
+	for _, prefix := range prefixes {
+		for p, err := range w.Scan(store.Prefix(prefix)) {
+			if err != nil {
+				return n, err
+			}
+			next := h.with(p.Key, p.Value)
+			next.counter = 1
+			h = next
+			n++
+		}
+	}
+	if n == 0 {
+		return 0, nil
+	}
+	return n, s.sign(w, h)
+}
+
+// Adopted reports whether the data of a hub has no rights from before there were
+// signatures, or none any more.
+func Adopted(r store.Reader) (bool, error) {
+	b, err := r.Get(adoptedKey)
+	return b != nil, err
+}
+
+// SetAdopted says so.
+func SetAdopted(w store.Writer) { w.Put(adoptedKey, []byte{version}) }
+
 // EraseRights removes the head. The rights themselves are erased by the records
 // that wrote them.
 func EraseRights(w store.Writer) error {
@@ -277,6 +312,7 @@ func (r *Rights) Verifying() *Rights { return &Rights{verify: r.verify, heads: r
 const (
 	signerKey   = "right/signer"
 	verifierKey = "right/public"
+	adoptedKey  = "right/adopted"
 )
 
 // Signer returns the key that signs rights, wrapped under the hub key; nil if

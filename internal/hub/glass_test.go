@@ -170,7 +170,9 @@ func TestAnOppositionCutsAnEmergencyShort(t *testing.T) {
 	w.file(alice, consultation, 0)
 	_, err := w.BreakGlass(t.Context(), w.login(martin), w.record, policy.BrokenGlass, because)
 	w.must(err)
-	w.decides(func(a Actor) error { return w.SetChoices(t.Context(), a, w.record, patient.Choices{OpposedToBreakGlass: true}) })
+	w.decides(func(a Actor) error {
+		return w.SetChoices(t.Context(), a, w.record, patient.Choices{OpposedToBreakGlass: true})
+	})
 	if got := w.sees(martin); got != "not found" {
 		t.Errorf("she sees %q", got)
 	}

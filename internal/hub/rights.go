@@ -74,13 +74,89 @@ func hubScope(index *keyring.IndexKey) fact.Scope { return fact.Scope{Key: index
 
 // MakeRights makes the key that signs rights, unless there is one, and returns
 // the half that verifies them: a process that has no hub key needs it, from a
-// file that the store's keeper cannot write.
+// file that the store's keeper cannot write. In a new store it notes that no data
+// is older than signatures.
 func MakeRights(ctx context.Context, st store.Store, index *keyring.IndexKey, ring *keyring.Ring) (keyring.RightsVerifier, error) {
-	k, err := rightsKey(ctx, st, index, ring, keyring.RightsVerifier{})
+	if ring == nil {
+		return keyring.RightsVerifier{}, fmt.Errorf("hub: rights: %w", fault.Sealed)
+	}
+	older, err := hasRights(ctx, st)
 	if err != nil {
 		return keyring.RightsVerifier{}, err
 	}
-	return k.Verifier(), nil
+	k, err := rightsKey(ctx, st, index, ring, keyring.RightsVerifier{})
+	if err != nil || older {
+		return k.Verifier(), err
+	}
+	return k.Verifier(), st.Update(ctx, hubPart, func(w store.Writer) error {
+		fact.SetAdopted(w)
+		return nil
+	})
+}
+
+// hasRights reports whether a store has something where only rights are, signed
+// or not.
+func hasRights(ctx context.Context, st store.Store) (has bool, err error) {
+	for part, err := range st.Parts(ctx) {
+		if err != nil {
+			return false, err
+		}
+		err := st.View(ctx, part, func(r store.Reader) error {
+			for _, prefix := range rightPrefixes {
+				for _, err := range r.Scan(store.Prefix(prefix)) {
+					has = err == nil
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil || has {
+			return has, err
+		}
+	}
+	return false, nil
+}
+
+// AdoptRights signs, once, the rights of data that is older than signatures, as
+// they are: for the upgrade of a hub, on data that its operator trusts. Killed
+// anywhere, it is asked for again; when it has come to its end, once more is
+// fault.Exists. It returns how many partitions it signed.
+func (h *Hub) AdoptRights(ctx context.Context, operator string) (n int, err error) {
+	if h.Sealed() {
+		return 0, fmt.Errorf("hub: adopt rights: %w", fault.Sealed)
+	}
+	var done bool
+	err = h.view(ctx, hubPart, func(r store.Reader) (err error) {
+		done, err = fact.Adopted(r)
+		return err
+	})
+	if err == nil && done {
+		err = fmt.Errorf("hub: adopt rights: %w", fault.Exists)
+	}
+	if err != nil {
+		return 0, err
+	}
+	for part, err := range h.Store.Parts(ctx) {
+		if err != nil {
+			return n, err
+		}
+		signed := 0
+		err := h.commit(ctx, part, func(t *tx) (err error) {
+			signed, err = fact.AdoptRights(t, t.Scope, rightPrefixes)
+			return err
+		})
+		if err != nil {
+			return n, fmt.Errorf("hub: adopt rights: %w", err)
+		}
+		if signed > 0 {
+			n++
+		}
+	}
+	return n, h.commit(ctx, hubPart, func(t *tx) error {
+		fact.SetAdopted(t)
+		t.note(audit.Entry{Actor: operator, Role: "administrator", Act: audit.ActAdoptRights, Object: fmt.Sprint(n)})
+		return nil
+	})
 }
 
 // rightsKey returns the key that signs rights. Where want says which it must be,

@@ -13,6 +13,7 @@ import (
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
+	"vaguemestre/internal/store/memstore"
 	"vaguemestre/policy"
 	"vaguemestre/vault"
 	"vaguemestre/vault/keyring"
@@ -340,5 +341,49 @@ func BenchmarkCheckRecipient(b *testing.B) {
 		if err := h.CheckRecipient(b.Context(), a, to); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestTheRightsOfOlderDataAreAdoptedOnce(t *testing.T) {
+	h := newHouse(t)
+	if err := h.send(thomas, "x", "", alice); err != nil {
+		t.Fatal(err)
+	}
+	sender := h.login(thomas)
+	for part, err := range h.memory.Parts(t.Context()) { // as it was before there were signatures
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.forge(part, func(w store.Writer) error { return fact.Erase(w, "right/") })
+	}
+	p := h.process(func(*Config) {})
+	if err := p.CheckRecipient(t.Context(), sender, addr(alice)); !errors.Is(err, fault.Corrupt) {
+		t.Errorf("before: %v, want Corrupt", err)
+	}
+	if n, err := p.AdoptRights(t.Context(), "operator"); n != 9 || err != nil {
+		t.Errorf("AdoptRights = %d, %v, want 9", n, err)
+	}
+	if err := p.CheckRecipient(t.Context(), sender, addr(alice)); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+	if rep, err := p.Verify(t.Context()); err != nil || len(rep.Findings) > 0 {
+		t.Errorf("verify: %v, %+v", err, rep.Findings)
+	}
+	h.forge(h.part(alice), func(w store.Writer) error { return fact.EraseRights(w) })
+	if _, err := p.AdoptRights(t.Context(), "operator"); !errors.Is(err, fault.Exists) {
+		t.Errorf("a second time: %v, want Exists", err)
+	}
+	fresh := newHouse(t)
+	fresh.memory = memstore.New()
+	fresh.Hub = fresh.process(func(c *Config) { c.Store = fresh.memory })
+	fresh.forge("installation", func(w store.Writer) error { w.Put("ins/mark", []byte{1}); return nil })
+	if _, err := MakeRights(t.Context(), fresh.memory, fresh.Index, fresh.Ring); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fresh.AdoptRights(t.Context(), "operator"); !errors.Is(err, fault.Exists) {
+		t.Errorf("in a store that was new: %v, want Exists", err)
+	}
+	if _, err := h.process(sealed).AdoptRights(t.Context(), "operator"); !errors.Is(err, fault.Sealed) {
+		t.Errorf("sealed: %v, want Sealed", err)
 	}
 }

@@ -15,11 +15,12 @@ import (
 // three files that are kept away from the hub. None of them opens anything
 // without the other two, so that they can be given to two or three people.
 const (
-	escrowOwner  store.Part = "escrow"
-	escrowRing              = "hub.key"
-	escrowSecret            = "erasure"
-	escrowLocked            = "escrow.locked"
+	escrowRing   = "hub.key"
+	escrowSecret = "erasure"
+	escrowLocked = "escrow.locked"
 )
+
+const escrowOwner store.Part = "escrow"
 
 // MakeEscrow makes the key of an audit escrow in a folder, and returns the
 // certificate that the hub seals its trails to. A folder that has such files is

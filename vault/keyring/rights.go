@@ -54,8 +54,11 @@ func (r *Ring) UnwrapRightsKey(sealed []byte) (*RightsKey, error) {
 // RenewRightsKey returns what WrapRightsKey gave under the ring's newest key.
 func (r *Ring) RenewRightsKey(sealed []byte) ([]byte, error) { return r.Renew(sealed, rightsContext) }
 
-// Verifier returns the half that verifies.
+// Verifier returns the half that verifies; of a nil key, the zero one.
 func (k *RightsKey) Verifier() RightsVerifier {
+	if k == nil {
+		return RightsVerifier{}
+	}
 	return RightsVerifier{string(k.sign.Public().(ed25519.PublicKey))}
 }
 
