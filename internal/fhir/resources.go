@@ -151,10 +151,16 @@ type Patient struct {
 
 // A Practitioner is a professional.
 type Practitioner struct {
-	Kind       `json:"resourceType"`
-	ID         string       `json:"id,omitempty"`
-	Identifier []Identifier `json:"identifier,omitempty"`
-	Name       []HumanName  `json:"name,omitempty"`
+	Kind          `json:"resourceType"`
+	ID            string          `json:"id,omitempty"`
+	Identifier    []Identifier    `json:"identifier,omitempty"`
+	Name          []HumanName     `json:"name,omitempty"`
+	Qualification []Qualification `json:"qualification,omitempty"`
+}
+
+// A Qualification is what a professional is.
+type Qualification struct {
+	Code CodeableConcept `json:"code"`
 }
 
 // A PractitionerRole is a professional where they work.

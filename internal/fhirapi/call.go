@@ -33,7 +33,8 @@ type call struct {
 	media  string // of the body
 	body   []byte
 
-	found hub.PatientView // by their matricule, in this call
+	found   hub.PatientView // by their matricule, in this call
+	release func()          // of the room that the body takes
 }
 
 // An answer is what a call gives: a resource, or bytes.
@@ -61,7 +62,8 @@ func (s *Server) serve(r *http.Request, what *string) (answer, error) {
 		*what = "metadata"
 		return a, err
 	}
-	c := &call{Server: s, ctx: r.Context(), method: r.Method, header: r.Header}
+	c := &call{Server: s, ctx: r.Context(), method: r.Method, header: r.Header, release: func() {}}
+	defer func() { c.release() }()
 	var err error
 	if c.actor, err = s.cfg.Authenticate(r); err != nil {
 		return answer{}, err
@@ -101,7 +103,15 @@ func (c *call) read(r *http.Request) error {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil
 	}
-	var err error
+	weight := int64(c.cfg.Limits.Body.Bytes)
+	if n := r.ContentLength; n >= 0 && n < weight {
+		weight = n
+	}
+	err := c.inFlight.Acquire(c.ctx, weight)
+	if err != nil {
+		return fault.Unavailable
+	}
+	c.release = func() { c.inFlight.Release(weight) }
 	c.body, err = io.ReadAll(io.LimitReader(r.Body, int64(c.cfg.Limits.Body.Bytes)+1))
 	switch {
 	case err != nil:
@@ -186,7 +196,7 @@ func (c *call) scoped(kind, name string) error {
 	if kind == "Binary" || name == "$see-as" {
 		kind = "DocumentReference"
 	}
-	if c.actor.Scopes.Allows(kind, need) {
+	if c.actor.Scopes.Allows(kind, need) || kind == "Practitioner" && c.actor.Scopes.Has("fhirUser") {
 		return nil
 	}
 	return &problem{kind: fault.Denied,

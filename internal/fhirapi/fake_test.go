@@ -33,10 +33,10 @@ var (
 	anna    = matricule("2602099999001") // has a record
 	bruno   = matricule("1602099999002") // has closed his
 	secret  = matricule("1602099999004") // has one that nobody else may know of
-	gp      = hub.Actor{Address: address("eric.thomas@medecin.test"), Part: "gp", Role: policy.Professional, Profession: policy.Physician}
+	gp      = hub.Actor{Address: address("eric.thomas@medecin.test"), Part: "gp", Role: policy.Professional, Profession: policy.Physician, RPPS: "99900000001", Name: "Dr Éric THOMAS"}
 	optic   = hub.Actor{Address: address("opticien@medecin.test"), Part: "optic", Role: policy.Professional, Profession: policy.Optician}
 	herself = hub.Actor{Address: address(anna.Canonical() + "@patient.test"), Part: store.Part(store26("anna")), Role: policy.Patient}
-	tokens  = map[string]hub.Actor{"gp": scoped(gp, "user/*.cruds"), "optic": scoped(optic, "user/*.cruds"), "anna": scoped(herself, "patient/*.cruds"), "reader": scoped(gp, "user/Patient.rs")}
+	tokens  = map[string]hub.Actor{"gp": scoped(gp, "user/*.cruds"), "optic": scoped(optic, "user/*.cruds"), "anna": scoped(herself, "patient/*.cruds"), "reader": scoped(gp, "fhirUser user/Patient.rs")}
 )
 
 func scoped(a hub.Actor, s smart.Scopes) hub.Actor { a.Scopes = s; return a }

@@ -25,6 +25,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
@@ -98,6 +100,7 @@ type Limits struct {
 	Body    fhir.Limits   // of a resource that is sent
 	Page    int           // entries of a page; default 500
 	Entries int           // of a Bundle that is sent; default 100
+	Bodies  int           // bytes of all bodies at a time; more have to wait; default four of the largest
 	Time    time.Duration // of one request; default 30 s
 }
 
@@ -111,6 +114,7 @@ type Server struct {
 	metadata []byte
 	cursors  cursors
 	seen     whereabouts
+	inFlight *semaphore.Weighted // bytes of bodies that are dealt with
 }
 
 // New returns a Server. A Base that is no absolute address, or no way to know
@@ -141,8 +145,11 @@ func New(h Hub, cfg Config) (*Server, error) {
 	if cfg.Limits.Body.Bytes == 0 {
 		cfg.Limits.Body.Bytes = 8 << 20
 	}
+	if cfg.Limits.Bodies == 0 {
+		cfg.Limits.Bodies = 4 * cfg.Limits.Body.Bytes
+	}
 	cfg.Base = strings.TrimSuffix(cfg.Base, "/")
-	s := &Server{hub: h, cfg: cfg, path: strings.TrimSuffix(base.Path, "/"), types: map[string]*resource{}}
+	s := &Server{hub: h, cfg: cfg, inFlight: semaphore.NewWeighted(int64(max(cfg.Limits.Bodies, cfg.Limits.Body.Bytes))), path: strings.TrimSuffix(base.Path, "/"), types: map[string]*resource{}}
 	for _, r := range s.resources() {
 		s.types[r.name] = r
 	}

@@ -81,6 +81,10 @@ func (s *Server) resources() []*resource {
 			note: "TD0.2: no entry is no record; active is an open one.",
 		},
 		{
+			name: "Practitioner", interactions: map[string]interaction{"read": {do: (*call).readPractitioner}},
+			note: "Whoever is logged in (fhirUser), and nobody else.",
+		},
+		{
 			name: "AuditEvent", params: told(trailCriteria, whose...),
 			interactions: map[string]interaction{"read": {do: (*call).readAuditEvent}, "search-type": {do: (*call).searchAuditEvents}},
 			note:         "The trail of the record, for the patient; newest first.",

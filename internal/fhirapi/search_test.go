@@ -306,3 +306,21 @@ func post(t testing.TB, s http.Handler, target, body string) int {
 	emitted(t, target, w.Body.Bytes())
 	return w.Code
 }
+
+// A body that has no room waits until there is some, or the time is over.
+func TestBodiesWaitForRoom(t *testing.T) {
+	s := newServer(t, newFake(), func(c *Config) { c.Limits.Body.Bytes, c.Limits.Bodies, c.Limits.Time = 1000, 1000, 20*time.Millisecond })
+	body := `{"resourceType":"Bundle","type":"batch"}`
+	if !s.inFlight.TryAcquire(980) {
+		t.Fatal("there is no room at first")
+	}
+	if got := post(t, s, "/fhir", body); got != http.StatusServiceUnavailable {
+		t.Errorf("without room: %d", got)
+	}
+	s.inFlight.Release(980)
+	for range 50 {
+		if got := post(t, s, "/fhir", body); got != http.StatusOK {
+			t.Fatalf("with room: %d", got)
+		}
+	}
+}
