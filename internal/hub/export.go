@@ -35,7 +35,8 @@ func (h *Hub) Export(ctx context.Context, operator string, a ident.Address, to *
 			if err != nil {
 				return err
 			}
-			if d.Flags&(vault.HiddenFromPatient|vault.Deleted) != 0 {
+			waits := d.Flags.Has(vault.HiddenFromPatient) && h.Now().Before(announcedAt(d.Entry.Filed))
+			if waits || d.Flags.Has(vault.Deleted) {
 				continue
 			}
 			if err := h.exportOne(ctx, r, part, d, to, sink); err != nil {
