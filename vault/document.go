@@ -23,6 +23,8 @@ type Document struct {
 	Entry      Entry  // not to be changed: it may be shared
 	ReplacedBy string // ID of the version after this one; "" for the newest
 	Session    *keyring.Session
+
+	form byte // version of the entry it was opened from
 }
 
 // entryVersion is the first byte of an entry. One of version 1 does not bind
@@ -136,6 +138,31 @@ func row(r store.Reader, s fact.Scope, id string) (store.Pair, error) {
 	return store.Pair{}, missing
 }
 
+// Check holds what a role that opens nothing is told of a document against what
+// the document says. A difference is fault.Corrupt.
+func Check(r store.Reader, s fact.Scope, d Document) error {
+	f, ok, err := FiledAs(r, s, d.ID)
+	if err != nil {
+		return err
+	}
+	e := d.Entry
+	told := Filed{SHA256: e.SHA256, Sender: e.Sender, FiledBy: e.FiledBy, Establishment: e.Establishment,
+		AuthorID: e.Author.ID, OrganisationID: e.Author.OrganisationID, Depositor: e.Depositor}
+	same := Filed{SHA256: f.SHA256, Sender: f.Sender, FiledBy: f.FiledBy, Establishment: f.Establishment,
+		AuthorID: f.AuthorID, OrganisationID: f.OrganisationID, Depositor: f.Depositor}
+	if ok && (f.Seq != d.Seq || f.ID != d.ID || told != same) || !ok && d.form == entryVersion {
+		return fmt.Errorf("vault: a document is not as it is told of: %w", fault.Corrupt)
+	}
+	if e.UniqueID == "" {
+		return nil
+	}
+	id, ok, err := Find(r, s, e.UniqueID)
+	if err == nil && (!ok || id != d.ID) {
+		err = fmt.Errorf("vault: a document is not known by its uniqueId: %w", fault.Corrupt)
+	}
+	return err
+}
+
 // idOf returns the ID that is in clear in an entry.
 func idOf(v []byte) string {
 	if len(v) < 2+idLength {
@@ -152,7 +179,7 @@ func open(part store.Part, key keyring.Opener, p store.Pair) (d Document, err er
 	if len(v) < 2+idLength+1 || v[0] != 1 && v[0] != entryVersion {
 		return d, fmt.Errorf("vault: document of an unknown version: %w", fault.Corrupt)
 	}
-	form := v[0]
+	d.form = v[0]
 	d.Flags, d.ID, v = Flags(v[1]), idOf(v), v[2+idLength:]
 	n, k := binary.Uvarint(v)
 	if k <= 0 || n > uint64(len(v)-k) {
@@ -162,7 +189,7 @@ func open(part store.Part, key keyring.Opener, p store.Pair) (d Document, err er
 	if d.Session, err = key.Open(wraps); err != nil {
 		return d, fmt.Errorf("vault: document: %w", err)
 	}
-	text, err := d.Session.OpenValue(nil, sealed, entryContext(part, form, d.ID, d.Flags))
+	text, err := d.Session.OpenValue(nil, sealed, entryContext(part, d.form, d.ID, d.Flags))
 	if err != nil {
 		return d, fmt.Errorf("vault: document: %w", err)
 	}

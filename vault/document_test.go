@@ -126,6 +126,41 @@ func (s safe) bytes() (n int64, err error) {
 	return n, err
 }
 
+func TestWhatIsToldOfADocumentIsChecked(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(w store.Writer, s safe, e Entry) error
+		want   error
+	}{
+		{"nothing", func(store.Writer, safe, Entry) error { return nil }, nil},
+		{"a new version", func(w store.Writer, s safe, e Entry) error {
+			f, _, err := FiledAs(w, s.Scope, e.EntryUUID)
+			f.LogicalID, f.Replaces = NewID(), NewID()
+			return errors.Join(err, fact.Put(w, s.Scope, "doc/i/"+e.EntryUUID, f))
+		}, nil},
+		{"another author", func(w store.Writer, s safe, e Entry) error {
+			f, _, err := FiledAs(w, s.Scope, e.EntryUUID)
+			f.FiledBy = "another"
+			return errors.Join(err, fact.Put(w, s.Scope, "doc/i/"+e.EntryUUID, f))
+		}, fault.Corrupt},
+		{"nothing told", func(w store.Writer, s safe, e Entry) error { w.Delete("doc/i/" + e.EntryUUID); return nil }, fault.Corrupt},
+		{"no uniqueId", func(w store.Writer, s safe, e Entry) error { w.Delete(uniqueKey(s.Scope, e.UniqueID)); return nil }, fault.Corrupt},
+	} {
+		s, e := newSafe(t), entry("un")
+		s.add(e, 0)
+		s.update(func(w store.Writer) error { return c.change(w, s, e) })
+		s.view(func(r store.Reader) error {
+			for d, err := range Documents(r, s.Scope, s.key, 1) {
+				s.must(err)
+				if err := Check(r, s.Scope, d); !errors.Is(err, c.want) {
+					t.Errorf("%s: Check = %v, want %v", c.name, err, c.want)
+				}
+			}
+			return nil
+		})
+	}
+}
+
 // addOld writes a document as version 1 did.
 func (s safe) addOld(e Entry, f Flags) {
 	s.t.Helper()

@@ -174,6 +174,9 @@ func (h *Hub) verifyOwner(ctx context.Context, part store.Part, rep *Report) err
 				return err
 			}
 			rep.Documents++
+			if err := vault.Check(r, h.scope(part), d); err != nil {
+				find(fmt.Sprintf("document %d", d.Seq), err)
+			}
 			for _, ref := range []vault.Ref{d.Entry.Object, d.Entry.Rendition} {
 				if ref == "" {
 					continue
