@@ -10,6 +10,7 @@ import (
 	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/owner"
+	"vaguemestre/internal/software"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault/keyring"
 )
@@ -28,6 +29,11 @@ var ringWrapped = []RingWrapped{
 	{hubPart, renewed(audit.Signer, audit.KeepSigner, (*keyring.Ring).RenewAuditKey)},
 	{hubPart, renewed(fact.Signer, fact.RewrapSigner, (*keyring.Ring).RenewRightsKey)},
 	{hubPart, renewed(account.WrappedPepper, account.KeepPepper, account.RenewPepper)},
+	{hubPart, renewed(software.Signer, software.KeepSigner, renewIdentitySigner)},
+}
+
+func renewIdentitySigner(r *keyring.Ring, sealed []byte) ([]byte, error) {
+	return r.Renew(sealed, identityPurpose)
 }
 
 // renewed joins how a record reads, writes and renews what it keeps wrapped.

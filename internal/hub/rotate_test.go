@@ -85,6 +85,10 @@ func TestNothingStaysUnderTheOldHubKey(t *testing.T) {
 	if _, err := h.pepper(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	identity, err := h.IdentitySigner(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	wrapped := func(version uint32) (where []string) {
 		pattern := []byte{1, byte(version >> 24), byte(version >> 16), byte(version >> 8), byte(version)}
 		for part, err := range h.memory.Parts(t.Context()) {
@@ -101,7 +105,7 @@ func TestNothingStaysUnderTheOldHubKey(t *testing.T) {
 		return where
 	}
 	before := fmt.Sprint(wrapped(marked))
-	for _, key := range []string{"aud/signer", "right/signer", "acc/pepper", "key/locked"} {
+	for _, key := range []string{"aud/signer", "right/signer", "acc/pepper", "sw/signer", "key/locked"} {
 		if !strings.Contains(before, key) {
 			t.Errorf("%s is not under the hub key: this test proves nothing of it", key)
 		}
@@ -118,7 +122,11 @@ func TestNothingStaysUnderTheOldHubKey(t *testing.T) {
 	if text, err := os.ReadFile(path); err != nil || strings.Contains(string(text), fmt.Sprint(marked)+" ") {
 		t.Errorf("the old key is in the file: %v", err)
 	}
-	opensEverything(t, h.restarted(path))
+	again := h.restarted(path)
+	opensEverything(t, again)
+	if k, err := again.IdentitySigner(t.Context()); err != nil || !k.Equal(identity) {
+		t.Errorf("the signer of identities is another: %v", err)
+	}
 	h.verifies() // the process that was there all the time
 }
 

@@ -40,20 +40,26 @@ func (h *Hub) OpenState(purpose, text string) ([]byte, error) {
 	return b, nil
 }
 
+const identityPurpose = "hub/identity-signer"
+
 // IdentitySigner returns the key that signs what programs are told of people
-// (OpenID Connect ID tokens), making it at need. One that does not open any more,
-// as the hub key was rotated since, is replaced: what it signed is read at once.
+// (OpenID Connect ID tokens), making it at need. One that does not open any more
+// is replaced: what it signed is read at once.
 func (h *Hub) IdentitySigner(ctx context.Context) (k *ecdsa.PrivateKey, err error) {
 	if h.Sealed() {
 		return nil, fmt.Errorf("hub: identity signer: %w", fault.Sealed)
 	}
-	const purpose = "hub/identity-signer"
+	wrapped, err := h.wraps(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer wrapped()
 	err = h.commit(ctx, hubPart, func(t *tx) error {
 		wrapped, err := software.Signer(t)
 		if err != nil {
 			return err
 		}
-		if der, err := h.Ring.Unwrap(wrapped, purpose); wrapped != nil && err == nil {
+		if der, err := h.Ring.Unwrap(wrapped, identityPurpose); wrapped != nil && err == nil {
 			k, err = x509.ParseECPrivateKey(der)
 			return err
 		}
@@ -62,7 +68,7 @@ func (h *Hub) IdentitySigner(ctx context.Context) (k *ecdsa.PrivateKey, err erro
 		}
 		der, err := x509.MarshalECPrivateKey(k)
 		if err == nil {
-			software.KeepSigner(t, h.Ring.Wrap(der, purpose))
+			software.KeepSigner(t, h.Ring.Wrap(der, identityPurpose))
 		}
 		return err
 	})
