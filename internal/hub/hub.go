@@ -47,9 +47,11 @@ type Config struct {
 	Wrapped []RingWrapped           // what the program keeps wrapped under Ring itself
 	Journal string                  // file of the checkpoints; "" for none
 
-	Domain        string // of the hub itself, for receipts and notices
-	PatientDomain string // of the patients' addresses
-	TestMode      bool   // accepts invented and test matricules
+	Domain        string   // of the hub itself, for receipts and notices
+	PatientDomain string   // of the patients' addresses
+	WebDomain     string   // of the pages for people, which passkeys are bound to; "": no passkeys
+	WebOrigins    []string // of these pages, where they are not https:// and the domain alone
+	TestMode      bool     // accepts invented and test matricules
 	Limits        Limits
 	Delays        patient.Delays // default: patient.DefaultDelays
 
@@ -146,6 +148,10 @@ func New(c Config) (*Hub, error) {
 		c.Delays = patient.DefaultDelays
 	}
 	const senders, accounts = 100_000, 200_000
+	human, err := newHuman(c)
+	if err != nil {
+		return nil, err
+	}
 	h := &Hub{
 		Config: c,
 		certs:  newBounded[store.Part, *keyring.Cert](maxCerts),
@@ -158,7 +164,7 @@ func New(c Config) (*Hub, error) {
 		docs:   vault.NewCache(c.Limits.ListingCache),
 
 		journal: newJournal(),
-		human:   newHuman(),
+		human:   human,
 		done:    newBounded[string, struct{}](maxDone),
 
 		rcptHour:      limit.NewWindow(time.Hour, senders),

@@ -23,15 +23,21 @@ type human struct {
 
 	hints *bounded[store.Part, time.Time] // partitions hinted by notices, and when
 	codes *limit.Window                   // codes asked for, per person and per address
+
+	passkeys *account.Passkeys // nil: no web domain is configured
 }
 
 // maxHints bounds how many partitions are remembered as hinted; one forgotten
 // costs a read.
 const maxHints = 4096
 
-func newHuman() *human {
+func newHuman(c Config) (m *human, err error) {
 	const people = 200_000
-	return &human{hints: newBounded[store.Part, time.Time](maxHints), codes: limit.NewWindow(24*time.Hour, people)}
+	m = &human{hints: newBounded[store.Part, time.Time](maxHints), codes: limit.NewWindow(24*time.Hour, people)}
+	if c.WebDomain != "" {
+		m.passkeys, err = account.NewPasskeys(c.WebDomain, c.Domain, c.WebOrigins...)
+	}
+	return m, err
 }
 
 // errHintFirst says that a transaction writes what must leave a partition that
