@@ -244,6 +244,10 @@ func (y *Passkeys) FinishLogin(w store.Writer, p *Pepper, part store.Part, cerem
 	return Passkey{}, refused("gone")
 }
 
+func passkeyID(p *Pepper, part store.Part, credential []byte) string {
+	return hex.EncodeToString(p.MAC("passkey", string(part), string(credential))[:10])
+}
+
 func refused(why string) error {
 	return fmt.Errorf("account: passkey: %s: %w", why, fault.Unauthenticated)
 }
