@@ -89,10 +89,12 @@ func (s *server) open(o options) error {
 	if s.engines, err = openEngines(ctx, cfg, k, s.log); err != nil {
 		return err
 	}
+	people, origins := webPeople(cfg.Web)
 	if s.hub, err = hub.New(hub.Config{
 		Store: s.engines.store, Blobs: s.engines.blobs, Bus: s.engines.bus,
 		Index: k.index, Ring: k.ring, Erasure: k.erasure, Escrow: k.escrow, Journal: cfg.Checkpoints, Wrapped: []hub.RingWrapped{{Part: markPart, Renew: renewMark}},
 		Domain: cfg.Domain, PatientDomain: cfg.PatientDomain, TestMode: cfg.TestMode,
+		WebDomain: people, WebOrigins: origins, SAMU: cfg.Professionals.SAMU, BlockSparesMail: cfg.Professionals.BlockSparesMail,
 		Limits: hubLimits(cfg.Limits), Delays: delays(cfg.Life), Now: clock, Log: s.log,
 	}); err != nil {
 		return err

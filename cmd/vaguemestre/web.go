@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -51,6 +52,17 @@ func (s *server) openWeb(o options) error {
 	s.web.Handle("/oauth/", logins)
 	s.web.Handle("/.well-known/", logins)
 	return nil
+}
+
+// webPeople is what the passkeys of people are bound to: the host of the address
+// that they use, and the address itself. Where none is configured there are none.
+func webPeople(w config.Web) (domain string, origins []string) {
+	base := strings.TrimSuffix(w.Base, "/")
+	u, err := url.Parse(base)
+	if base == "" || err != nil {
+		return "", nil
+	}
+	return u.Hostname(), []string{base}
 }
 
 // webBase is the address at which people and programs reach the HTTPS port: what

@@ -116,6 +116,8 @@ type Professionals struct {
 	Scopes           []string
 	ACR, Claim       string
 	Programs         []string // "ID=NAME"
+	SAMU             []string // FINESS numbers
+	BlockSparesMail  bool
 }
 
 // Notices says how people are told things outside of the hub.

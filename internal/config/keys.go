@@ -153,6 +153,10 @@ var keys = []key{
 	{"web.base", "The address at which people and programs reach the HTTPS port, such as \"https://dmp.example.test\". Empty: the name of the hub with the port, or localhost where the port is on loopback.",
 		func(c *Config) value { return textValue{at: &c.Web.Base, check: isBase} }},
 
+	{"professionals.samu", "The FINESS numbers of the establishments whose physicians regulate for the centre 15.",
+		func(c *Config) value { return wordsValue{at: &c.Professionals.SAMU} }},
+	{"professionals.block_spares_mail", "Whom a patient has blocked may still write to them, and reads nothing.",
+		func(c *Config) value { return boolValue{at: &c.Professionals.BlockSparesMail} }},
 	{"professionals.issuer", "Where professionals log in, by OpenID Connect: the issuer of Pro Santé Connect. Empty: they do not log in to the API.",
 		func(c *Config) value { return textValue{at: &c.Professionals.Issuer, check: isProvider} }},
 	{"professionals.client_id", "The name of this hub there.",
