@@ -235,3 +235,22 @@ func BenchmarkRealListOf500(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRealOpen300KB opens one document of 300 kB of a real hub in memory.
+func BenchmarkRealOpen300KB(b *testing.B) {
+	h := newHouse(b)
+	h.expect(200, "gp", "POST", "", lot("1", "", strings.Repeat("Bonjour, tout va bien. ", 13_000)))
+	record := h.find("gp", "Patient?identifier="+anna.Canonical())[0]
+	h.expect(200, "gp", "POST", "Patient/"+record+"/$declare-care", fmt.Sprintf(parameters, "link", "care-team"))
+	id := h.find("gp", "DocumentReference?patient="+record)[0]
+	b.ResetTimer()
+	for b.Loop() {
+		h.clock = h.clock.Add(time.Second)
+		r := httptest.NewRequest(http.MethodGet, "https://dmp.test/fhir/Binary/"+id, nil)
+		r.Header.Set("Authorization", "Bearer gp")
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Body.Len() < 299_000 {
+			b.Fatal(w.Code)
+		}
+	}
+}
