@@ -27,6 +27,7 @@ func (s *Server) documentReference(d hub.DocumentView) fhir.DocumentReference {
 		Category:         classConcept(e.Class),
 		Subject:          &subject,
 		Date:             stamp(e.Filed),
+		Custodian:        &fhir.Reference{Type: "Organization", Identifier: &fhir.Identifier{System: uriSystem, Value: s.cfg.Base}, Display: "Vaguemestre"},
 		Description:      e.Comments,
 		SecurityLabel:    securityLabels(e.Confidentiality, d.Flags),
 		Content:          []fhir.Content{s.content(d)},

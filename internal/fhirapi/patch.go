@@ -92,7 +92,8 @@ func fhirPathPatch(body []byte) ([]operation, error) {
 			case "type":
 				o.op = names[part.Code]
 			case "path":
-				o.steps, ok = parseFHIRPath(part.String)
+				steps, parsed := parseFHIRPath(part.String)
+				o.steps, ok = steps, ok && parsed
 			case "name":
 				o.name = part.String
 			case "value":

@@ -105,6 +105,7 @@ func TestFHIRPathPatches(t *testing.T) {
 		{"another resource", operation(`{"name":"type","valueCode":"replace"},{"name":"path","valueString":"Patient.active"},{"name":"value","valueBoolean":true}`), "400"},
 		{"a function", operation(`{"name":"type","valueCode":"replace"},{"name":"path","valueString":"DocumentReference.status.toString()"},{"name":"value","valueCode":"x"}`), "400"},
 		{"a move", operation(`{"name":"type","valueCode":"move"},{"name":"path","valueString":"DocumentReference.status"}`), "400"},
+		{"no operation", strings.Replace(operation(`{"name":"type","valueCode":"replace"},{"name":"path","valueString":"DocumentReference.status"},{"name":"value","valueCode":"superseded"}`), `"operation"`, `"remark"`, 1), "400"},
 		{"nothing", `{"resourceType":"Parameters"}`, "400"},
 		{"another kind of resource", `{"resourceType":"Patient"}`, "400"},
 	} {

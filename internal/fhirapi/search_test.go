@@ -171,6 +171,25 @@ func TestPagesDoNotMove(t *testing.T) {
 	}
 }
 
+func TestTheTrailIsReadPageByPage(t *testing.T) {
+	s := newServer(t, newFake())
+	for count, want := range map[int]int{1: 5, 2: 3, 3: 2, 10: 1} {
+		var ids []string
+		pages := 0
+		for target := fmt.Sprint("/fhir/AuditEvent?_count=", count); target != ""; pages++ {
+			var f found
+			get(t, s, "anna", target, &f)
+			for _, e := range f.Entry {
+				ids = append(ids, e.Resource.ID[27:])
+			}
+			target = f.next()
+		}
+		if got := strings.Join(ids, " "); got != "5 4 3 2 1" || pages != want {
+			t.Errorf("by %d: %q in %d pages, want %d", count, got, pages, want)
+		}
+	}
+}
+
 func TestACursorIsOfUseToNobodyElse(t *testing.T) {
 	s := newServer(t, newFake())
 	var p found
