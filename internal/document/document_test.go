@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"vaguemestre/internal/cda"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/xdm"
 )
@@ -489,5 +490,22 @@ func benchmarkFind(b *testing.B, in []Attachment) {
 		if r, err := Find(Input{Attachments: in}, Limits{}); err != nil || len(r.Documents) != 1 {
 			b.Fatalf("%d documents, %v", len(r.Documents), err)
 		}
+	}
+}
+
+func TestThePackageSaysWhatTheDocumentDoesNot(t *testing.T) {
+	event := xdm.Code{Code: "28.01.02", System: "1.2.250.1.213.1.1.4.12", Display: "Radiographie"}
+	r := find(t, Input{Attachments: attach("IHE_XDM.zip", pack(t, xdm.Document{
+		Name: "DOC.PDF", UniqueID: "1.2.4", MediaType: "application/pdf", Data: []byte("%PDF-1.4\n"), Title: "Note",
+		Type: xdm.Code{Code: "11488-4"}, Events: []xdm.Code{event}, Facility: xdm.Code{Code: "SA07"}, PracticeSetting: xdm.Code{Code: "AMBULATOIRE"},
+		Authors: []xdm.Author{{Person: xdm.Person{Family: "THOMAS", Given: "Éric", ID: "810101010101"}, Specialty: xdm.Code{Code: "G15_10/SM03", Display: "Cardiologie"}}},
+	}))})
+	if len(r.Documents) != 1 {
+		t.Fatalf("%d documents", len(r.Documents))
+	}
+	d := r.Documents[0]
+	if d.Set.UniqueID != "1.2.3" || len(d.Events) != 1 || d.Events[0] != cda.Code(event) || d.Facility.Code != "SA07" ||
+		d.PracticeSetting.Code != "AMBULATOIRE" || d.Author.Profession != "G15_10/SM03" || d.Author.Specialty != "Cardiologie" || d.Author.ID != "810101010101" {
+		t.Errorf("it is said to be %+v %+v %+v %+v", d.Set, d.Events, d.Facility, d.Author)
 	}
 }

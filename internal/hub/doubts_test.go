@@ -74,6 +74,21 @@ func TestADoubtfulDocumentIsTheOperatorsToResolve(t *testing.T) {
 	w.verifies()
 }
 
+func TestAnINSThatIsNotQualifiedIsDoubtful(t *testing.T) {
+	w := newWard(t)
+	text := qualified("1.2.250.1.999.3", matriculeOf(alice), "ESSAI", "Radiographie")
+	for qualified, want := range map[string]vault.Flags{"O": 0, "N": vault.ToVerify} {
+		w := &ward{house: w.copyOf(t)}
+		w.must(w.deliver(thomas, attach(thomas, alice, qualified+"@test", "X-MSS-INS: "+qualified+"\r\n", "cr.xml", text), alice))
+		if f := w.documents(alice)[0].Flags; f != want {
+			t.Errorf("X-MSS-INS: %s gives the states %b, want %b", qualified, f, want)
+		}
+		if told := w.read(thomas, "INBOX"); len(told) != int(min(want, 1)) || want != 0 && !strings.Contains(told[0], "905") {
+			t.Errorf("X-MSS-INS: %s: the author was told %q", qualified, told)
+		}
+	}
+}
+
 func TestNobodyIsToldOfDoubtsWhoWantsNoNotice(t *testing.T) {
 	w := newWard(t)
 	d := Delivery{Actor: w.login(thomas), From: addr(thomas), Mail: doubtfulMail("1.2"), Protocol: "ESMTPSA", Hello: "lps.test",
