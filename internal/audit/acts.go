@@ -138,10 +138,8 @@ var actions = map[string]action{
 	"end-person":         {General, "a mis fin aux droits d'un aidant ou d'un représentant", "ended the rights of a carer or a representative", "mettre fin aux droits d'un aidant ou d'un représentant", "end the rights of a carer or a representative"},
 	"lapse-person":       {General, "a constaté la fin des droits d'un aidant ou d'un représentant", "saw the rights of a carer or a representative come to their end", "constater la fin des droits d'un aidant ou d'un représentant", "see the rights of a carer or a representative come to their end"},
 	"represent":          {General, "a certifié représenter le titulaire", "certified that they represent the holder", "représenter le titulaire", "represent the holder"},
-	"prove-identity":     {General, "a prouvé son identité avec un code provisoire", "proved their identity with a provisional code", "prouver son identité avec un code provisoire", "prove their identity with a provisional code"},
 	"decide-opening":     {General, "a choisi d'ouvrir cet espace", "chose to open this space", "choisir d'ouvrir cet espace", "choose to open this space"},
 	"accept-terms":       {General, "a accepté les conditions d'utilisation", "accepted the terms of use", "accepter les conditions d'utilisation", "accept the terms of use"},
-	"check-contact":      {General, "a confirmé ses coordonnées", "confirmed their contact details", "confirmer ses coordonnées", "confirm their contact details"},
 	"choose-credentials": {General, "a choisi un identifiant et un mot de passe", "chose a login and a password", "choisir un identifiant et un mot de passe", "choose a login and a password"},
 	"print-letter":       {General, "a imprimé la lettre d'annonce de cet espace", "printed the letter that announces this space", "imprimer la lettre d'annonce de cet espace", "print the letter that announces this space"},
 }

@@ -47,8 +47,8 @@ func (h *Hub) happen(t *tx, e patient.Event) (patient.Space, error) {
 	return sp, err
 }
 
-// CloseSpace closes a space for its owner, or for whoever represents them, and
-// gives the proof of it. With wantsErasure what it holds is erased within the
+// CloseSpace closes a space for its owner, or for whoever represents them, who
+// has lately proved who they are, and gives the proof of it. With wantsErasure what it holds is erased within the
 // legal delay. Those who had an exchange open are told nothing: to them it is
 // closed, as to anybody else.
 func (h *Hub) CloseSpace(ctx context.Context, a Actor, recordID string, wantsErasure bool) (Proof, error) {
@@ -56,11 +56,19 @@ func (h *Hub) CloseSpace(ctx context.Context, a Actor, recordID string, wantsEra
 	if wantsErasure {
 		events = append(events, patient.AskErasure)
 	}
+	if err := h.proved(ctx, a); err != nil {
+		return Proof{}, err
+	}
 	sp, err := h.changeLife(ctx, a, recordPart(recordID), events...)
 	if err != nil {
 		return Proof{}, err
 	}
 	return h.prove(ctx, sp)
+}
+
+// proved is a Refusal if an actor has not lately proved who they are.
+func (h *Hub) proved(ctx context.Context, a Actor) error {
+	return h.view(ctx, a.Part, func(r store.Reader) error { return h.sensitive(r, h.scope(a.Part), a) })
 }
 
 // ReopenSpace opens a closed space again, with all it held. Its owner cannot log
@@ -73,6 +81,9 @@ func (h *Hub) ReopenSpace(ctx context.Context, a Actor, recordID string) error {
 // AskErasure asks for what a closed space holds to be erased, WithdrawErasure
 // takes that back while there is time.
 func (h *Hub) AskErasure(ctx context.Context, a Actor, recordID string) error {
+	if err := h.proved(ctx, a); err != nil {
+		return err
+	}
 	_, err := h.changeLife(ctx, a, recordPart(recordID), patient.AskErasure)
 	return err
 }
@@ -133,7 +144,7 @@ func (h *Hub) liveOn(ctx context.Context, part store.Part) error {
 	if err != nil {
 		return fmt.Errorf("hub: life: %w", err)
 	}
-	if err := h.lapse(ctx, part, sp); err != nil {
+	if err := errors.Join(h.lapse(ctx, part, sp), h.endEnrolment(ctx, part)); err != nil {
 		return err
 	}
 	e, due := sp.Due(h.Now(), h.Delays)

@@ -206,14 +206,21 @@ func (h *Hub) address(ctx context.Context, part store.Part, due []outbox.Notice)
 			continue
 		}
 		out := Outgoing{ID: string(part) + "/" + n.ID, Part: part, Kind: NoticeKind(n.Kind), Channel: Channel(n.Channel), Address: to, Expires: n.Expires}
+		phrase := c.Phrase
 		if to == "" {
 			out.Channel, out.Address = route(c, out.Channel)
+		}
+		if whose, ok := strings.CutPrefix(to, toContactOf); ok {
+			if out.Address, phrase, err = h.registered(ctx, store.Part(whose), out.Channel); err != nil {
+				errs, err = append(errs, err), nil
+				continue
+			}
 		}
 		if out.Address == "" || out.Address == nobody {
 			errs = append(errs, h.dropNotice(ctx, out.ID, "nowhere to go"))
 			continue
 		}
-		out.Subject, out.Text = out.Kind.write(out.Channel, code, c.Phrase)
+		out.Subject, out.Text = out.Kind.write(out.Channel, code, phrase)
 		list = append(list, out)
 	}
 	return list, errors.Join(errs...)

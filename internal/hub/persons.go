@@ -48,6 +48,9 @@ var (
 // in their own space.
 func (h *Hub) Invite(ctx context.Context, a Actor, recordID string, invited ident.Address, n Invitation) error {
 	part := recordPart(recordID)
+	if err := h.proved(ctx, a); err != nil {
+		return err
+	}
 	f, d, err := h.stand(ctx, a, part, policy.Delegate)
 	switch {
 	case err != nil:

@@ -194,7 +194,8 @@ func (h *Hub) applyInsured(ctx context.Context, operator string, part store.Part
 	if err != nil && !errors.Is(err, fault.NotFound) {
 		return err
 	}
-	if _, err := h.pepper(ctx); err != nil {
+	pepper, err := h.pepper(ctx)
+	if err != nil {
 		return err
 	}
 	contact = fromRegister(contact, p)
@@ -217,7 +218,7 @@ func (h *Hub) applyInsured(ctx context.Context, operator string, part store.Part
 			if n.To == "" {
 				n.Channel, n.To = BySMS, contact.Phone
 			}
-			_, err = patient.Apply(t, t.Scope, patient.Notice, t.now)
+			n.Code, err = h.announceSpace(t, pepper)
 			t.note(byOperator(operator, string(patient.Notice), ""))
 			err = errors.Join(err, h.notice(t, n))
 		}

@@ -21,6 +21,7 @@ type Enrolment struct {
 	Begun    time.Time // when its holder proved who they are
 	Children []string  `json:",omitempty"` // whose spaces are to be opened with it: matricules, canonical
 	Terms    string    `json:",omitempty"` // version that was accepted
+	Last     string    `json:",omitempty"` // how the last code was sent
 	Sealed   []byte    `json:",omitempty"` // credentials that wait for the last step, sealed by the door
 }
 
