@@ -242,12 +242,14 @@ func TestUnknownAndKnownAreAnsweredAlike(t *testing.T) {
 	cost := map[string]string{}
 	for name, id := range map[string]Identity{"known": h.identity(h.jeanne), "another day": wrongDay, "another card": wrongCard,
 		"nobody": unknown, "deceased": dead, "a child with the card of the father": child} {
-		counted.views, counted.updates = 0, 0
+		counted.views.Store(0)
+		counted.updates.Store(0)
 		err := h.AskCode(ctx, home(), id, ByMail)
-		asked := fmt.Sprintf("%v, %d reads, %d writes", err, counted.views, counted.updates)
-		counted.views, counted.updates = 0, 0
+		asked := fmt.Sprintf("%v, %d reads, %d writes", err, counted.views.Load(), counted.updates.Load())
+		counted.views.Store(0)
+		counted.updates.Store(0)
 		_, err = h.BeginEnrolment(ctx, home(), id, "wrongone")
-		cost[name] = asked + fmt.Sprintf("; %v, %d reads, %d writes", err, counted.views, counted.updates)
+		cost[name] = asked + fmt.Sprintf("; %v, %d reads, %d writes", err, counted.views.Load(), counted.updates.Load())
 	}
 	for name, c := range cost {
 		if c != cost["known"] {
