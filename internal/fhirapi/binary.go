@@ -2,27 +2,17 @@ package fhirapi
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
 )
-
-// raw is an answer that is bytes, or a document that is read as it is sent.
-type raw struct {
-	media   string
-	data    []byte
-	content hub.Content
-	file    bool // to be kept by a browser, not shown
-}
 
 // readBinary gives the document itself: its bytes, or, to whoever asks for
 // FHIR only, a Binary with them in base64. Its bytes never change.
@@ -77,46 +67,6 @@ func fhirWanted(h http.Header, format, media string) bool {
 		}
 	}
 	return wanted
-}
-
-// write sends an answer.
-func (s *Server) write(w http.ResponseWriter, r *http.Request, a answer) error {
-	h := w.Header()
-	if a.version != "" {
-		h.Set("ETag", `W/"`+a.version+`"`)
-	}
-	if t := readTime(a.modified); a.modified != "" {
-		h.Set("Last-Modified", t.UTC().Format(http.TimeFormat))
-	}
-	if a.location != "" {
-		h.Set("Location", a.location)
-	}
-	if match := r.Header.Get("If-None-Match"); match != "" && a.version != "" && a.status == 0 && match == h.Get("ETag") {
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	if a.raw == nil {
-		writeJSON(w, r, status(a), a.resource)
-		return nil
-	}
-	h.Set("Content-Type", or(a.raw.media, "application/octet-stream"))
-	if a.raw.content == nil {
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.raw.data))
-		return nil
-	}
-	if a.raw.file {
-		h.Set("Content-Disposition", "attachment") // its name would say what it is
-		h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
-	}
-	if a.version != "" {
-		h.Set("ETag", `"`+a.version+`"`) // the bytes are the same: ranges may be joined
-	}
-	body := &reader{content: a.raw.content}
-	http.ServeContent(w, r, "", time.Time{}, body)
-	if body.err != nil && !errors.Is(body.err, io.EOF) {
-		return fmt.Errorf("fhirapi: binary: %w", body.err)
-	}
-	return nil
 }
 
 // A reader reads a document from wherever it is asked to.

@@ -2,7 +2,6 @@ package fhirapi
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -317,6 +316,3 @@ func (p *provision) response(views []hub.DocumentView) fhir.Bundle {
 	}
 	return out
 }
-
-// isNotFound reports whether something is not there, as far as one may know.
-func isNotFound(err error) bool { return errors.Is(err, fault.NotFound) }

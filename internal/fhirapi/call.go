@@ -42,7 +42,6 @@ type answer struct {
 	status   int // 0: 200
 	resource any
 	version  string // for ETag; "" for none
-	modified string // an instant, for Last-Modified
 	location string // of what was made
 	raw      *raw   // instead of resource
 }

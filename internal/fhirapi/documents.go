@@ -1,12 +1,10 @@
 package fhirapi
 
 import (
-	"errors"
 	"strings"
 	"time"
 
 	"vaguemestre/internal/cda"
-	"vaguemestre/internal/fault"
 	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
 	"vaguemestre/vault"
@@ -46,7 +44,7 @@ var documents = listing[hub.DocumentView]{
 	record:    (*call).recordOf,
 	items: func(c *call, record string) ([]hub.DocumentView, error) {
 		ds, err := c.hub.Documents(c.ctx, c.actor, record)
-		if errors.Is(err, fault.NotFound) { // no record, or none that may be seen
+		if isNotFound(err) { // no record, or none that may be seen
 			return nil, nil
 		}
 		return ds, err

@@ -92,6 +92,9 @@ func unprocessable(fr, en string) error {
 // notFound is the error of everything that one may not know of.
 func notFound() error { return fault.NotFound }
 
+// isNotFound reports whether something is not there, as far as one may know.
+func isNotFound(err error) bool { return errors.Is(err, fault.NotFound) }
+
 // An outcome is an error as it is answered.
 type outcome struct {
 	status   int

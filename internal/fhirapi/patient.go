@@ -1,7 +1,6 @@
 package fhirapi
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
@@ -101,7 +100,7 @@ var patients = listing[hub.PatientView]{
 			return []hub.PatientView{c.found}, nil
 		}
 		p, err := c.hub.PatientByID(c.ctx, c.actor, record)
-		if errors.Is(err, fault.NotFound) {
+		if isNotFound(err) {
 			return nil, nil
 		}
 		return []hub.PatientView{p}, err
@@ -190,7 +189,7 @@ func (c *call) recordByMatricule(v string) (string, error) {
 func (c *call) record(m ident.Matricule) (string, error) {
 	p, err := c.hub.FindPatient(c.ctx, c.actor, m)
 	switch {
-	case errors.Is(err, fault.NotFound), err == nil && p.ID == "":
+	case isNotFound(err), err == nil && p.ID == "":
 		return nowhere, nil
 	case err != nil:
 		return "", err

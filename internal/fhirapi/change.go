@@ -1,0 +1,178 @@
+package fhirapi
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/fhir"
+	"vaguemestre/internal/hub"
+	"vaguemestre/vault"
+)
+
+// change says what operations make of a document.
+func (s *Server) change(d hub.DocumentView, ops []operation) (hub.DocumentChange, error) {
+	var change hub.DocumentChange
+	now := s.documentReference(d)
+	text, err := json.Marshal(map[string]any{"status": now.Status, "securityLabel": now.SecurityLabel, "extension": now.Extension})
+	if err != nil {
+		return change, err
+	}
+	doc := map[string]any{}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return change, err
+	}
+	whole := false // all labels are given anew
+	for _, o := range ops {
+		if err := o.apply(doc); err != nil {
+			return change, err
+		}
+		whole = whole || len(o.steps) == 1 && o.root() == "securityLabel" && o.name == ""
+	}
+	return s.difference(d, doc, whole)
+}
+
+// difference says how what became of the changeable elements differs from what
+// the document is.
+func (s *Server) difference(d hub.DocumentView, doc map[string]any, whole bool) (c hub.DocumentChange, err error) {
+	text, err := json.Marshal(doc)
+	if err != nil {
+		return c, err
+	}
+	var want struct {
+		Status        string
+		SecurityLabel []fhir.CodeableConcept
+		Extension     []fhir.Extension
+	}
+	if json.Unmarshal(text, &want) != nil {
+		return c, badPatch()
+	}
+	confidentiality, flags, err := readLabels(want.SecurityLabel)
+	switch {
+	case err != nil:
+		return c, err
+	case confidentiality != "" && confidentiality != or(d.Entry.Confidentiality, "N"):
+		return c, onlyChangeable()
+	}
+	if added := flags &^ d.Flags & shown; added != 0 && !whole { // hiding from one does not show to another
+		flags |= d.Flags & shown
+	}
+	for _, e := range want.Extension {
+		switch {
+		case e.Boolean == nil:
+			return c, onlyChangeable()
+		case e.URL == extArchived && *e.Boolean:
+			flags |= vault.Archived
+		case e.URL == extDeleted && *e.Boolean:
+			flags |= vault.Deleted
+		case e.URL != extArchived && e.URL != extDeleted:
+			return c, onlyChangeable()
+		}
+	}
+	switch want.Status {
+	case documentStatus(d.Flags):
+	case "superseded", "entered-in-error": // how clients say that a document is withdrawn
+		flags |= vault.Deleted
+	case "current":
+		flags &^= vault.Deleted
+	default:
+		return c, badPatch()
+	}
+	c.Masked = changed(d.Flags, flags, vault.Masked)
+	c.HiddenFromPatient = changed(d.Flags, flags, vault.HiddenFromPatient)
+	c.HiddenFromRepresentatives = changed(d.Flags, flags, vault.HiddenFromRepresentatives)
+	c.Archived = changed(d.Flags, flags, vault.Archived)
+	c.Deleted = changed(d.Flags, flags, vault.Deleted)
+	return c, nil
+}
+
+// shown are the states that say to whom a document is shown.
+const shown = vault.Masked | vault.HiddenFromPatient | vault.HiddenFromRepresentatives
+
+func changed(was, is, f vault.Flags) *bool {
+	if was&f == is&f {
+		return nil
+	}
+	on := is&f != 0
+	return &on
+}
+
+// patchDocument changes a document by its id; patchByIdentifier by any of its
+// identifiers, of which exactly one document must have it.
+func (c *call) patchDocument() (answer, error) {
+	d, err := c.hub.Document(c.ctx, c.actor, c.id)
+	if err != nil {
+		return answer{}, err
+	}
+	return c.patch(d)
+}
+
+func (c *call) patchByIdentifier() (answer, error) {
+	found, err := c.byIdentifier()
+	switch {
+	case err != nil:
+		return answer{}, err
+	case len(found) == 0:
+		return answer{}, notFound()
+	case len(found) > 1:
+		return answer{}, &problem{kind: fault.Conflict, code: "multiple-matches",
+			fr: "Plusieurs fiches portent cet identifiant.", en: "Several documents have this identifier."}
+	}
+	return c.patch(found[0])
+}
+
+// byIdentifier finds the documents that a conditional request is about.
+func (c *call) byIdentifier() ([]hub.DocumentView, error) {
+	id := c.query.Get("identifier")
+	if id == "" {
+		return nil, &problem{kind: fault.Conflict, code: "required",
+			fr: "Indiquez identifier=système|valeur.", en: "Name identifier=system|value."}
+	}
+	t := parseToken(id)
+	record := c.seen.of(c.actor, uniqueID(&fhir.Identifier{System: t.system, Value: t.code}))
+	if record == "" || c.namesPatient() {
+		var err error
+		if record, err = c.recordOf(); err != nil {
+			return nil, err
+		}
+	}
+	all, err := documents.items(c, record)
+	return slices.DeleteFunc(slices.Clone(all), func(d hub.DocumentView) bool { return !hasID(c.Server, d, id) }), err
+}
+
+func (c *call) patch(d hub.DocumentView) (answer, error) {
+	ops, err := operations(c.media, c.body, c.cfg.Limits.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	version := ifMatch(c.header)
+	if version != "" && version != d.Entry.EntryUUID {
+		return answer{}, fault.Conflict
+	}
+	change, err := c.change(d, ops)
+	if err != nil {
+		return answer{}, err
+	}
+	if (change != hub.DocumentChange{}) {
+		change.IfVersion = version
+		if d, err = c.hub.ChangeDocument(c.ctx, c.actor, d.ID, change); err != nil {
+			return answer{}, seen(version, err)
+		}
+	}
+	a := c.documentAnswer(d)
+	if c.prefers("return=minimal") {
+		a.resource = nil
+	}
+	return a, nil
+}
+
+// seen makes a precondition that failed of the refusal of a version (900) that
+// the client had named.
+func seen(version string, err error) error {
+	var r *hub.Refusal
+	if version != "" && errors.As(err, &r) && r.Code == 900 {
+		return &problem{kind: fault.Conflict, fr: r.FR, en: r.EN}
+	}
+	return err
+}
