@@ -128,7 +128,10 @@ func (h *Hub) relock(ctx context.Context, progress func(int)) error {
 		if err != nil {
 			return err
 		}
-		if n++; owned && progress != nil {
+		if !owned {
+			continue
+		}
+		if n++; progress != nil {
 			progress(n)
 		}
 	}

@@ -110,8 +110,12 @@ func TestNothingStaysUnderTheOldHubKey(t *testing.T) {
 			t.Errorf("%s is not under the hub key: this test proves nothing of it", key)
 		}
 	}
-	if err := h.RotateHubKey(t.Context(), "operator", nil); err != nil {
+	var told []int
+	if err := h.RotateHubKey(t.Context(), "operator", func(n int) { told = append(told, n) }); err != nil {
 		t.Fatal(err)
+	}
+	if len(told) != 9 || told[8] != 9 { // the people of the house
+		t.Errorf("the progress told is %d", told)
 	}
 	if left := wrapped(marked); len(left) > 0 {
 		t.Errorf("under the old key are %q", left)
