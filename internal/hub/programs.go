@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"vaguemestre/internal/account"
@@ -69,24 +70,22 @@ func (h *Hub) UseAssertion(ctx context.Context, client, jti string, end time.Tim
 	return h.commit(ctx, hubPart, func(t *tx) error { return software.UseOnce(t, t.Scope, client, jti, end, t.now) })
 }
 
-// RemoveClient forgets a program and ends every authorization that it has. It
-// goes through every account.
+// RemoveClient forgets a program and ends every authorization that it has; it
+// goes through every account. Interrupted, it can be repeated. One that is not
+// there, and has none, is fault.NotFound.
 func (h *Hub) RemoveClient(ctx context.Context, operator, id string) (ended int, err error) {
-	err = h.commit(ctx, hubPart, func(t *tx) error {
+	gone := h.commit(ctx, hubPart, func(t *tx) error {
 		t.note(byOperator(operator, "remove-client", id))
 		return software.Remove(t, t.Scope, id)
 	})
-	if err != nil {
-		return 0, err
+	if gone != nil && fault.Of(gone) != fault.NotFound {
+		return 0, gone
 	}
 	var parts []store.Part
 	err = h.eachOwner(ctx, func(part store.Part, r store.Reader) error {
 		all, err := account.Authorizations(r, h.scope(part))
-		for _, auth := range all {
-			if auth.Client == id {
-				parts = append(parts, part)
-				break
-			}
+		if slices.ContainsFunc(all, func(auth account.Authorization) bool { return auth.Client == id }) {
+			parts = append(parts, part)
 		}
 		return err
 	})
@@ -94,24 +93,32 @@ func (h *Hub) RemoveClient(ctx context.Context, operator, id string) (ended int,
 		return 0, err
 	}
 	for _, part := range parts {
-		n := 0
-		err := h.commit(ctx, part, func(t *tx) error {
-			n = 0
-			all, err := account.Authorizations(t, t.Scope)
-			for _, auth := range all {
-				if auth.Client == id {
-					n++
-					err = errors.Join(err, h.endAuthorization(t, auth, byOperator(operator, "end-authorization", auth.Client)))
-				}
-			}
-			return err
-		})
+		n, err := h.endProgram(ctx, operator, part, id)
 		if err != nil {
 			return ended, err
 		}
 		ended += n
 	}
-	return ended, nil
+	if ended > 0 {
+		gone = nil
+	}
+	return ended, gone
+}
+
+// endProgram ends what a program may do for the owner of a partition.
+func (h *Hub) endProgram(ctx context.Context, operator string, part store.Part, id string) (n int, err error) {
+	err = h.commit(ctx, part, func(t *tx) error {
+		n = 0
+		all, err := account.Authorizations(t, t.Scope)
+		for _, auth := range all {
+			if auth.Client == id {
+				n++
+				err = errors.Join(err, h.endAuthorization(t, auth, byOperator(operator, "end-authorization", auth.Client)))
+			}
+		}
+		return err
+	})
+	return n, err
 }
 
 // Authorizations lists what programs may do for the owner of an address.

@@ -48,6 +48,7 @@ type Server struct {
 	provider *provider // nil: no professional logs in
 	bearers  bearers
 	systems  systems
+	local    bool          // the name of this machine is not ours to bind to HTTPS
 	failures *limit.Window // of programs that did not prove who they are
 }
 
@@ -79,7 +80,7 @@ func New(h *hub.Hub, cfg Config) (*Server, error) {
 	if cfg.Observe == nil {
 		cfg.Observe = func(string, int) {}
 	}
-	s := &Server{hub: h, cfg: cfg, mux: http.NewServeMux(), failures: limit.NewWindow(15*time.Minute, maxRemotes)}
+	s := &Server{hub: h, cfg: cfg, mux: http.NewServeMux(), local: base.Hostname() == "localhost", failures: limit.NewWindow(15*time.Minute, maxRemotes)}
 	if cfg.Professional != nil {
 		if s.provider, err = newProvider(*cfg.Professional, cfg.Base+"/oauth/callback", cfg.Now); err != nil {
 			return nil, err
@@ -118,7 +119,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Strict-Transport-Security", "max-age=31536000")
+	if !s.local {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
 	if !isPage(r.URL.Path) { // software in a browser may ask from any origin: no cookie counts here
 		h.Set("Access-Control-Allow-Origin", "*")
 		h.Set("Access-Control-Allow-Methods", "GET, POST, OPTIONS")

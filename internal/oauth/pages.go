@@ -34,7 +34,7 @@ func (s *Server) page(w http.ResponseWriter, status int, name, target string, da
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Content-Language", "fr, en")
 	w.WriteHeader(status)
-	w.Write(b.Bytes())
+	_, _ = w.Write(b.Bytes())
 	return nil
 }
 
@@ -101,6 +101,6 @@ func style(w http.ResponseWriter, _ *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
 	w.Header().Set("Cache-Control", "public, max-age=3600")
-	w.Write(b)
+	_, _ = w.Write(b)
 	return nil
 }

@@ -91,5 +91,5 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Pragma", "no-cache") // RFC 6749 §5.1
 	w.WriteHeader(status)
-	w.Write(b)
+	_, _ = w.Write(b)
 }
