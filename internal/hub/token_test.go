@@ -144,6 +144,30 @@ func TestAProfessionalIsFoundByNumber(t *testing.T) {
 	}
 }
 
+// TestAForgedIndexLogsNobodyInAsAnother: whoever has the index key writes where a
+// number leads; whose mailbox is there is signed.
+func TestAForgedIndexLogsNobodyInAsAnother(t *testing.T) {
+	t.Parallel()
+	h, _ := newOffice(t)
+	n, err := ident.MakeRPPS("8107654321")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, victim := range []string{camille, alice, adam, cardio, lab} {
+		part, _, err := h.find(t.Context(), addr(victim))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = h.do(t.Context(), directory.ProfessionalPart(h.Index, n), func(t *tx) error { return directory.Attach(t, t.Scope, part) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a, err := h.LoginProfessional(t.Context(), n, logged, ""); !errors.Is(err, fault.NotFound) {
+		t.Errorf("%v, %v", a.Address, err)
+	}
+}
+
 func TestAnOldHubLearnsTheNumbers(t *testing.T) {
 	t.Parallel()
 	h, n := newOffice(t)

@@ -319,6 +319,9 @@ func TestConsentIsThePersonsOwn(t *testing.T) {
 	refused("another ticket", b.post(h.base+"/oauth/consent", change("ticket", "AAAA"+yes.Get("ticket"))))
 	refused("no ticket", b.post(h.base+"/oauth/consent", change("ticket", "")))
 	refused("the cookie of another page", b.post(h.base+"/oauth/consent", change("mark", "AAAAAAAA")))
+	other := h.browser()
+	refused("another browser that has a page of its own",
+		other.post(h.base+"/oauth/consent", change("mark", other.arrive(h.asking(), h.colleague).answer("yes").Get("mark"))))
 	for _, cookie := range b.Jar.Cookies(page.url(h)) {
 		refused("the ticket of a log-in", b.post(h.base+"/oauth/consent", change("ticket", cookie.Value)))
 	}
