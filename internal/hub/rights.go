@@ -65,6 +65,7 @@ func (h *Hub) readRights(ctx context.Context) error {
 		if err != nil || v.IsZero() { // one who never was unsealed has no rights to judge
 			return err
 		}
+		h.Log.Warn("rights are verified with a key from the store: whoever writes there can change it")
 	}
 	h.rights.verifying.Store(fact.VerifyingRights(v))
 	return nil
