@@ -9,6 +9,7 @@ import (
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/mailbox"
+	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
 	"vaguemestre/vault"
@@ -168,6 +169,9 @@ func (h *Hub) file(ctx context.Context, p *parcel, to addressee) error {
 			return err
 		}
 		err = h.write(t, mailbox.Inbox, s)
+		if err == nil && to.Patient && !p.notice {
+			err = h.tellPatient(t, patient.OfMessage)
+		}
 		filed = err == nil
 		return err
 	})

@@ -275,3 +275,38 @@ func TestEveryKindHasItsTexts(t *testing.T) {
 		}
 	}
 }
+
+func TestAPatientIsToldOfMailOnceAnHour(t *testing.T) {
+	h := newHouse(t)
+	h.reach(alice, h.checked())
+	for n := range 3 {
+		if err := h.send(thomas, fmt.Sprintf("Résultat %d", n), "", alice); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := h.due()
+	if len(told) != 1 || told[0].Kind != NoticeMessage || strings.Contains(told[0].Text, "Résultat") {
+		t.Fatalf("told: %+v", told)
+	}
+	if err := h.NoticeSent(t.Context(), told[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	h.now = h.now.Add(59 * time.Minute)
+	if err := h.send(thomas, "Encore", "", alice); err != nil {
+		t.Fatal(err)
+	}
+	if told := h.due(); len(told) != 0 {
+		t.Errorf("within the hour: %+v", told)
+	}
+	h.now = h.now.Add(time.Minute)
+	if err := h.send(thomas, "Plus tard", "", alice); err != nil {
+		t.Fatal(err)
+	}
+	if told := h.due(); len(told) != 1 {
+		t.Errorf("after an hour: %+v", told)
+	}
+	if err := h.send(thomas, "À un confrère", "", adam); err != nil {
+		t.Fatal(err)
+	}
+	h.verifies()
+}

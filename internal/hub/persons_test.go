@@ -271,6 +271,7 @@ func TestClosingReopeningErasing(t *testing.T) {
 	ctx := t.Context()
 	h.reach(alice, h.checked())
 	h.open(alice, thomas)
+	h.due() // she is told of the mail
 	a, record := h.login(alice), h.record(alice)
 	proof, err := h.CloseSpace(ctx, a, record, false)
 	h.must(err)

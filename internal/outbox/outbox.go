@@ -12,18 +12,17 @@
 //
 //	out/l/<id>       one line, a fact
 //	out/n/<id>       one notice, a fact
+//	out/told/<kind>  when the owner was last told that something of a kind happened
 //	out/hint/<part>  in the partition of hints: since when that part may have lines
 package outbox
 
 import (
 	"crypto/rand"
 	"encoding/binary"
-	"fmt"
 	"strings"
 	"time"
 
 	"vaguemestre/internal/fact"
-	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 )
 
@@ -97,10 +96,8 @@ func hinted(r store.Reader, part store.Part) (at time.Time, ok bool, err error) 
 	if err != nil || b == nil {
 		return at, false, err
 	}
-	if len(b) != 9 || b[0] != version {
-		return at, false, fmt.Errorf("outbox: hint: %w", fault.Corrupt)
-	}
-	return time.Unix(int64(binary.BigEndian.Uint64(b[1:])), 0), true, nil
+	at, err = timeOf(b)
+	return at, err == nil, err
 }
 
 // Hinted lists the partitions that may have lines.
