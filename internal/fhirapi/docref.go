@@ -20,7 +20,7 @@ func (s *Server) documentReference(d hub.DocumentView) fhir.DocumentReference {
 		Kind: "DocumentReference", ID: d.ID,
 		Meta:             &fhir.Meta{VersionID: e.EntryUUID, Profile: []string{profileDocument}, Tag: tags(d)},
 		Extension:        stateExtensions(d.Flags),
-		MasterIdentifier: uniqueIdentifier(e.UniqueID),
+		MasterIdentifier: uniqueIdentifier(masterID(e)),
 		Identifier:       documentIdentifiers(s, d),
 		Status:           documentStatus(d.Flags),
 		Type:             typeConcept(e.TypeCode),
@@ -112,10 +112,21 @@ func (s *Server) content(d hub.DocumentView) fhir.Content {
 	if sum, err := hex.DecodeString(e.SHA1); err == nil && len(sum) > 0 {
 		c.Attachment.Hash = base64.StdEncoding.EncodeToString(sum)
 	}
-	if e.FormatCode != "" {
-		c.Format = &fhir.Coding{System: formatSystem(e.FormatCode), Code: e.FormatCode}
-	}
+	code := formatOf(e)
+	c.Format = &fhir.Coding{System: formatSystem(code), Code: code}
 	return c
+}
+
+// masterID is the identifier of a document for the outside: the producer's, or
+// else one of ours, which lasts as long.
+func masterID(e *vault.Entry) string {
+	return or(e.UniqueID, uuid(e.LogicalID))
+}
+
+// formatOf is the format of a document; where nobody named one, its media type
+// says enough.
+func formatOf(e *vault.Entry) string {
+	return or(e.FormatCode, "urn:ihe:iti:xds:2017:mimeTypeSufficient")
 }
 
 // formatSystem returns the system of a format: IHE's for those of IHE.

@@ -80,7 +80,7 @@ func documentCodes(s *Server) []docs {
 		code("setting", base+"DocumentReference-setting", func(e *vault.Entry) []token { return tokensOf(e.PracticeSetting) }),
 		code("event", base+"DocumentReference-event", func(e *vault.Entry) []token { return tokensOf(e.EventCodes...) }),
 		code("format", base+"DocumentReference-format", func(e *vault.Entry) []token {
-			return tokensOf(vault.Code{Code: e.FormatCode, System: formatSystem(e.FormatCode)})
+			return tokensOf(vault.Code{Code: formatOf(e), System: formatSystem(formatOf(e))})
 		}),
 		code("contenttype", base+"DocumentReference-contenttype", func(e *vault.Entry) []token { return tokensOf(vault.Code{Code: e.MediaType}) }),
 		{name: "security-label", kind: "token", url: base + "DocumentReference-security-label", tokens: labelTokens},

@@ -95,7 +95,7 @@ func newFake() *fake {
 			ContentType: vault.Code{Code: "04", System: "1.2.250.1.213.2.2", Display: "Hospitalisation de jour"}}, Folders: []string{"Suivi cardiologique"}}, 0, "Bonjour, tout va bien.")
 	f.add(f.patients[0], vault.Entry{TypeCode: "78513-9", Title: "Ophtalmologie", UniqueID: "urn:uuid:0b2f3c1e-0000-4000-8000-00000000000a", MediaType: "application/pdf",
 		Author: vault.Author{Name: "Dr Iris COLLYRE", Specialty: "Ophtalmologie"}, Created: noon.AddDate(0, -3, 0), Filed: noon.AddDate(0, -3, 0), MessageID: "<a@b.test>"}, 0, "%PDF-1.4 oeil")
-	f.add(f.patients[0], vault.Entry{TypeCode: "11502-2", Title: "Biologie masquée", UniqueID: "http://labo.test|17", MediaType: "text/plain", Author: author,
+	f.add(f.patients[0], vault.Entry{TypeCode: "11502-2", Title: "Biologie masquée", UniqueID: "http://labo.test|17", FormatCode: "urn:ihe:lab:xd-lab:2008", MediaType: "text/plain", Author: author,
 		Created: noon.AddDate(0, -2, 0), Filed: noon.AddDate(0, -2, 0), Replaces: []string{"1.2.250.1.999.9.9"}}, vault.Masked, "TSH 2,1 mUI/L")
 	f.add(f.patients[0], vault.Entry{TypeCode: "EXPPAT_2", Title: "Mes allergies", MediaType: "text/plain", Author: vault.Author{Name: "Anna TOURNESOL"}, Depositor: vault.ByPatient,
 		Created: noon.AddDate(0, -1, 0), Filed: noon.AddDate(0, -1, 0)}, vault.Archived|vault.ToVerify, "Pollen.")

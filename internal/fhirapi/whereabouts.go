@@ -7,8 +7,8 @@ import (
 	"vaguemestre/internal/hub"
 )
 
-// whereabouts remembers in whose record an actor was shown a document, by the
-// identifier its producer gave it: the guides change a document by that
+// whereabouts remembers in whose record an actor was shown a document, by its
+// identifier for the outside: the guides change a document by that
 // identifier alone, and an identifier does not say whose it is. Only hashes are
 // kept, in this process, of the last documents shown; where it has forgotten,
 // the client is asked to name the patient.
@@ -27,15 +27,12 @@ func whereaboutsKey(a hub.Actor, uniqueID string) [16]byte {
 
 // saw notes that an actor was shown a document.
 func (w *whereabouts) saw(a hub.Actor, d hub.DocumentView) {
-	if d.Entry.UniqueID == "" {
-		return
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.now == nil || len(w.now) >= maxWhereabouts {
 		w.now, w.then = map[[16]byte]string{}, w.now
 	}
-	w.now[whereaboutsKey(a, d.Entry.UniqueID)] = d.Patient.ID
+	w.now[whereaboutsKey(a, masterID(&d.Entry))] = d.Patient.ID
 }
 
 // of returns the record in which an actor was shown a document, or "".
