@@ -475,6 +475,51 @@ func TestTokensSayNothing(t *testing.T) {
 	}
 }
 
+func TestWhatABrowserKeepsComesBackAsItWas(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	text, err := h.SealState("login", []byte("state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := h.OpenState("login", text); string(b) != "state" || err != nil {
+		t.Errorf("%q, %v", b, err)
+	}
+	for name, c := range map[string][2]string{"another purpose": {"consent", text}, "changed": {"login", text[:len(text)-2] + "AA"},
+		"nothing": {"login", ""}, "no text": {"login", "é"}} {
+		if b, err := h.OpenState(c[0], c[1]); !errors.Is(err, fault.Invalid) {
+			t.Errorf("%s: %q, %v", name, b, err)
+		}
+	}
+	sealed := h.process(sealed)
+	if _, err := sealed.SealState("login", nil); !errors.Is(err, fault.Sealed) {
+		t.Errorf("a sealed hub: %v", err)
+	}
+	if _, err := sealed.OpenState("login", text); !errors.Is(err, fault.Sealed) {
+		t.Errorf("a sealed hub: %v", err)
+	}
+	if _, err := sealed.IdentitySigner(t.Context()); !errors.Is(err, fault.Sealed) {
+		t.Errorf("a sealed hub: %v", err)
+	}
+}
+
+func TestTheIdentitySignerStays(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	first, err := h.IdentitySigner(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := h.IdentitySigner(t.Context()); err != nil || !again.Equal(first) {
+		t.Errorf("asked again: another, %v", err)
+	}
+	h.Ring.Add()
+	h.Ring.Retire() // without wrapping anew what was
+	if again, err := h.IdentitySigner(t.Context()); err != nil || again.Equal(first) {
+		t.Errorf("the hub key it was wrapped under is gone: the same, %v", err)
+	}
+}
+
 func BenchmarkCheckToken(b *testing.B) {
 	h, n := newOffice(b)
 	out, err := h.redeem(h.code(h.actor(n), "user/*.rs"))

@@ -138,14 +138,16 @@ func TestABearerOfTheProviderIsAskedAbout(t *testing.T) {
 func TestWhatTheProviderSaysOfATokenIsRead(t *testing.T) {
 	t.Parallel()
 	for name, twist := range map[string]func(map[string]any){
-		"not active":       func(c map[string]any) { c["active"] = false },
-		"another issuer":   func(c map[string]any) { c["iss"] = "https://attacker.test" },
-		"no end":           func(c map[string]any) { delete(c, "exp") },
-		"an end in words":  func(c map[string]any) { c["exp"] = "tomorrow" },
-		"an end before":    func(c map[string]any) { c["exp"] = 1 },
-		"no program":       func(c map[string]any) { delete(c, "client_id") },
-		"no professional":  func(c map[string]any) { delete(c, "SubjectNameID") },
-		"active, in words": func(c map[string]any) { c["active"] = "true" },
+		"not active":                         func(c map[string]any) { c["active"] = false },
+		"another issuer":                     func(c map[string]any) { c["iss"] = "https://attacker.test" },
+		"no end":                             func(c map[string]any) { delete(c, "exp") },
+		"an end in words":                    func(c map[string]any) { c["exp"] = "tomorrow" },
+		"an end before":                      func(c map[string]any) { c["exp"] = 1 },
+		"no program":                         func(c map[string]any) { delete(c, "client_id") },
+		"a professional of another kind":     func(c map[string]any) { c["SubjectNameID"] = 8.0 },
+		"no professional, and somebody else": func(c map[string]any) { delete(c, "SubjectNameID"); c["sub"] = "f:fake:x" },
+		"nobody at all":                      func(c map[string]any) { delete(c, "SubjectNameID"); delete(c, "sub") },
+		"active, in words":                   func(c map[string]any) { c["active"] = "true" },
 	} {
 		h := newHouse(t)
 		h.psc.Twist = func(what string, c map[string]any) {
@@ -156,6 +158,19 @@ func TestWhatTheProviderSaysOfATokenIsRead(t *testing.T) {
 		if who := h.who(h.psc.Token("lps-psc", h.colleague)); who.status != http.StatusUnauthorized {
 			t.Errorf("%s: %d %s", name, who.status, who.body)
 		}
+	}
+}
+
+func TestTheProviderTellsOfPeopleInOnePlaceOrTheOther(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	h.psc.Twist = func(what string, c map[string]any) {
+		if what == "introspection" {
+			delete(c, "SubjectNameID")
+		}
+	}
+	if who := h.who(h.psc.Token("lps-psc", h.colleague)); !strings.HasPrefix(who.body, camille) {
+		t.Errorf("%d %s", who.status, who.body)
 	}
 }
 

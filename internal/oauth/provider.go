@@ -230,6 +230,9 @@ type said struct {
 	ends    time.Time // of the token
 }
 
+// errBearer says that a token of the provider opens nothing here.
+var errBearer = fmt.Errorf("oauth: token of the provider: %w", fault.Unauthenticated)
+
 // introspect asks the provider about an access token that a program shows. One
 // that is not good, or was given to a program that is not named, is
 // fault.Unauthenticated: the token of one service must not open another.
@@ -257,11 +260,27 @@ func (p *provider) introspect(ctx context.Context, token string) (said, error) {
 	if resp.StatusCode != http.StatusOK || json.NewDecoder(resp.Body).Decode(&claims) != nil {
 		return said{}, errProvider
 	}
-	return p.read(claims)
+	told, err := p.read(claims)
+	if err != nil {
+		return said{}, err
+	}
+	if claims[p.Claim] == nil { // it tells that of people only, not of tokens
+		info, err := d.UserInfo(p.context(ctx), oauth2.StaticTokenSource(&oauth2.Token{AccessToken: token}))
+		if err != nil {
+			return said{}, fmt.Errorf("%w (%v)", errProvider, err)
+		}
+		if subject, ok := claims["sub"].(string); !ok || info.Subject != subject || info.Claims(&claims) != nil {
+			return said{}, errBearer
+		}
+	}
+	if told.number, err = p.number(claims); err != nil {
+		return said{}, errBearer
+	}
+	return told, nil
 }
 
+// read reads what the provider says of a token, but for whose it is.
 func (p *provider) read(claims map[string]any) (said, error) {
-	wrong := fmt.Errorf("oauth: token of the provider: %w", fault.Unauthenticated)
 	active, _ := claims["active"].(bool)
 	issuer, given := claims["iss"].(string)
 	client, _ := claims["client_id"].(string)
@@ -271,14 +290,10 @@ func (p *provider) read(claims map[string]any) (said, error) {
 	name, known := p.Programs[client]
 	ends, _ := claims["exp"].(float64)
 	if !active || given && issuer != p.Issuer || !known || ends <= 0 {
-		return said{}, wrong
-	}
-	n, err := p.number(claims)
-	if err != nil {
-		return said{}, wrong
+		return said{}, errBearer
 	}
 	if name == "" {
 		name = client
 	}
-	return said{n, name, time.Unix(int64(ends), 0)}, nil
+	return said{program: name, ends: time.Unix(int64(ends), 0)}, nil
 }
