@@ -29,7 +29,7 @@ const (
 
 // enrolling are the acts of an operator that belong to the enrolment of a
 // patient.
-var enrolling = map[string]bool{"enrol": true, "notice": true, "activate": true, "oppose": true, ActRegister: true}
+var enrolling = map[string]bool{"enrol": true, "notice": true, "activate": true, "oppose": true, "print-letter": true, ActRegister: true}
 
 // Acts lists the names of all acts there are, sorted.
 func Acts() []string { return slices.Sorted(maps.Keys(actions)) }

@@ -137,15 +137,27 @@ func (h *Hub) LiveOn(ctx context.Context) error {
 
 func (h *Hub) liveOn(ctx context.Context, part store.Part) error {
 	var sp patient.Space
+	var over []patient.Person
+	var enrolling bool
 	err := h.view(ctx, part, func(r store.Reader) (err error) {
-		sp, _, err = patient.Load(r, h.scope(part))
+		var known bool
+		if sp, known, err = patient.Load(r, h.scope(part)); err != nil || !known {
+			return err
+		}
+		if over, err = patient.Lapsing(r, h.scope(part), sp.IsMinor(h.Now()), h.Now()); err != nil {
+			return err
+		}
+		_, enrolling, err = patient.LoadEnrolment(r, h.scope(part))
 		return err
 	})
+	if err == nil && len(over) > 0 {
+		err = h.lapse(ctx, part, sp)
+	}
+	if err == nil && enrolling {
+		err = h.endEnrolment(ctx, part)
+	}
 	if err != nil {
 		return fmt.Errorf("hub: life: %w", err)
-	}
-	if err := errors.Join(h.lapse(ctx, part, sp), h.endEnrolment(ctx, part)); err != nil {
-		return err
 	}
 	e, due := sp.Due(h.Now(), h.Delays)
 	switch {

@@ -310,17 +310,9 @@ func (h *Hub) helped(ctx context.Context, helper store.Part, prune bool) (list [
 // lapse ends what time has ended in a space: carers and invitations whose time is
 // over, and the representatives of somebody who is of age now, who is told.
 func (h *Hub) lapse(ctx context.Context, part store.Part, sp patient.Space) error {
-	minor := sp.IsMinor(h.Now())
 	var over []patient.Person
-	err := h.view(ctx, part, func(r store.Reader) (err error) {
-		over, err = patient.Lapsing(r, h.scope(part), minor, h.Now())
-		return err
-	})
-	if err != nil || len(over) == 0 {
-		return err
-	}
-	err = h.do(ctx, part, func(t *tx) error {
-		over, err = patient.Lapse(t, t.Scope, minor, t.now)
+	err := h.do(ctx, part, func(t *tx) (err error) {
+		over, err = patient.Lapse(t, t.Scope, sp.IsMinor(t.now), t.now)
 		ofAge := false
 		for _, p := range over {
 			t.note(audit.Entry{Actor: audit.SystemActor, Act: "lapse-person", Object: p.Address})

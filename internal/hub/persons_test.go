@@ -2,15 +2,18 @@ package hub
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"vaguemestre/internal/account"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
+	"vaguemestre/vault"
 )
 
 // record returns the ID of somebody's record.
@@ -374,10 +377,11 @@ func TestACrashAmongTwoSpacesIsMadeGoodByTryingAgain(t *testing.T) {
 			engine.fail(0)
 			if err != nil {
 				h.now = h.now.Add(time.Minute)
-				if list, _ := h.Persons(ctx, a, record); len(list) == 1 && list[0].State == patient.Ended {
-					err = nil
-				} else if err = story(); err != nil {
-					t.Errorf("%s %d: again: %v", e.name, n, err)
+				list, _ := h.Persons(ctx, a, record)
+				if ended := len(list) == 1 && list[0].State == patient.Ended; !ended {
+					if err := story(); err != nil {
+						t.Errorf("%s %d: again: %v", e.name, n, err)
+					}
 				}
 			}
 			if list, err := h.Helped(ctx, b); err != nil || len(list) != 0 {
@@ -401,4 +405,72 @@ func (h *house) engineNamed(name string) engine {
 	}
 	h.t.Fatalf("no engine %s", name)
 	return engine{}
+}
+
+func TestHintsThatLeadNowhereMakeRoom(t *testing.T) {
+	h := newHouse(t)
+	ctx := t.Context()
+	a, b, record := h.login(alice), h.login(bruno), h.record(alice)
+	his := store.Part(h.record(bruno))
+	for n := range patient.MaxHelped {
+		h.must(h.hintHelped(ctx, his, patient.Helped{Part: store.Part(vault.NewID()), Name: fmt.Sprint(n), Kind: patient.Carer}))
+	}
+	h.must(h.Invite(ctx, a, record, addr(bruno), Invitation{Kind: patient.Carer, Scope: patient.Scope{Agenda: true}, Until: h.now.Add(days)}))
+	h.must(h.AnswerInvitation(ctx, b, record, true))
+	h.must(h.view(ctx, his, func(r store.Reader) error {
+		list, err := patient.AllHelped(r, h.scope(his))
+		if len(list) != 1 {
+			t.Errorf("%d hints are left, want 1", len(list))
+		}
+		return err
+	}))
+}
+
+func TestWhatCannotBeUndoneNeedsAFreshProof(t *testing.T) {
+	h := newWeb(t)
+	ctx := t.Context()
+	a, record := h.enters(false).Actor, h.record(alice)
+	h.now = h.now.Add(account.SensitiveFor)
+	n := Invitation{Kind: patient.Carer, Scope: patient.Scope{Agenda: true}, Until: h.now.Add(days)}
+	_, closing := h.CloseSpace(ctx, a, record, false)
+	for name, err := range map[string]error{"closing": closing, "erasing": h.AskErasure(ctx, a, record), "inviting": h.Invite(ctx, a, record, addr(bruno), n)} {
+		if ruleOf(err) != "session/prove-again" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got := h.state(alice); got != policy.Active {
+		t.Errorf("it is %s", patient.StateName(got))
+	}
+	fresh := h.enters(false)
+	if _, err := h.CloseSpace(ctx, fresh.Actor, record, false); err != nil {
+		t.Errorf("with a fresh proof: %v", err)
+	}
+	if _, _, err := h.OpenWeb(ctx, fresh.Token); !errors.Is(err, fault.Unauthenticated) {
+		t.Errorf("she is still logged in to a closed space: %v", err)
+	}
+}
+
+// FuzzVerifyProof looks for a text that is taken for a proof and is none.
+func FuzzVerifyProof(f *testing.F) {
+	h := newHouse(f)
+	a := h.login(alice)
+	proof, err := h.CloseSpace(f.Context(), a, h.record(alice), false)
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, s := range []string{proof.Text, "", proofSignature, "Référence : a\n" + proofSignature + "AAAA", "\n\n\n"} {
+		f.Add(s)
+	}
+	plain := func(s string) string {
+		var lines []string
+		for line := range strings.Lines(strings.TrimSpace(s)) {
+			lines = append(lines, strings.TrimRight(line, " \t\r\n"))
+		}
+		return strings.Join(lines, "\n")
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if _, err := h.VerifyProof(t.Context(), s); err == nil && plain(s) != plain(proof.Text) {
+			t.Errorf("%q is taken for a proof", s)
+		}
+	})
 }
