@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"vaguemestre/internal/account"
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/directory"
@@ -213,6 +215,35 @@ func TestACodeIsRedeemedOnce(t *testing.T) {
 	entries := h.entries(camille)
 	if last := entries[len(entries)-1]; !last.Refused || last.Act != "reuse-token" || last.Object != lps.ID {
 		t.Errorf("the trail ends with %+v", last)
+	}
+}
+
+// TestACodeShownByManyAtOnce is good for one of them, and for nobody in the end.
+func TestACodeShownByManyAtOnce(t *testing.T) {
+	t.Parallel()
+	h, n := newOffice(t)
+	code := h.code(h.actor(n), "user/*.rs")
+	given := make(chan string, 8)
+	var g errgroup.Group
+	for range cap(given) {
+		g.Go(func() error {
+			out, err := h.redeem(code)
+			if err == nil {
+				given <- out.Access
+			} else if !errors.Is(err, fault.Unauthenticated) {
+				return err
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if len(given) != 1 {
+		t.Fatalf("%d of them have tokens", len(given))
+	}
+	if h.good(<-given) {
+		t.Error("the token of the first outlives the second")
 	}
 }
 
@@ -517,6 +548,9 @@ func TestTheIdentitySignerStays(t *testing.T) {
 
 func BenchmarkCheckToken(b *testing.B) {
 	h, n := newOffice(b)
+	for range account.MaxAuthorizations - 1 {
+		h.code(h.actor(n), "user/*.rs")
+	}
 	out, err := h.redeem(h.code(h.actor(n), "user/*.rs"))
 	if err != nil {
 		b.Fatal(err)

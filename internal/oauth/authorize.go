@@ -25,6 +25,7 @@ type request struct {
 	Scopes    smart.Scopes
 	Challenge string
 	Nonce     string
+	Again     bool // the person is to log in anew (prompt=login)
 }
 
 const (
@@ -54,7 +55,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	q := request{Client: c.ID, Redirect: f["redirect_uri"], State: f["state"], Challenge: f["code_challenge"], Nonce: f["nonce"]}
+	q := request{Client: c.ID, Redirect: f["redirect_uri"], State: f["state"], Challenge: f["code_challenge"], Nonce: f["nonce"], Again: f["prompt"] == "login"}
 	if len(q.State) > maxState || len(q.Nonce) > maxNonce {
 		q.State = ""
 		return s.back(w, r, q, invalidRequest("state or nonce is too long"))
@@ -141,7 +142,7 @@ func cookie(kind, state string) string {
 // send sends the browser to the provider.
 func (s *Server) send(w http.ResponseWriter, r *http.Request, q request) error {
 	u := under{q, newLogin(), s.cfg.Now().Add(loginLife)}
-	to, err := s.provider.begin(r.Context(), u.Login)
+	to, err := s.provider.begin(r.Context(), u.Login, q.Again)
 	if err != nil {
 		return err
 	}

@@ -60,6 +60,29 @@ func TestAProgramActsForAProfessional(t *testing.T) {
 	}
 }
 
+func TestTheProviderIsAskedAsItsSettingsSay(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	q := h.asking()
+	q.Set("prompt", "login")
+	sent := h.browser().get(h.base + "/oauth/authorize?" + q.Encode()).location().Query()
+	for name, want := range map[string]string{"scope": "openid scope_all", "acr_values": "eidas1", "code_challenge_method": "S256",
+		"prompt": "login", "client_id": "hub", "redirect_uri": h.base + "/oauth/callback", "response_type": "code"} {
+		if got := sent.Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if len(sent.Get("nonce")) < 20 || len(sent.Get("state")) < 20 || sent.Get("state") == "af0ifjsldkj" {
+		t.Errorf("nonce and state are %q and %q", sent.Get("nonce"), sent.Get("state"))
+	}
+
+	h = newHouse(t, func(c *Config) { c.Professional.ACR, c.Professional.Scopes = "-", []string{"openid", "profile"} })
+	sent = h.browser().get(h.base + "/oauth/authorize?" + h.asking().Encode()).location().Query()
+	if sent.Has("acr_values") || sent.Has("prompt") || sent.Get("scope") != "openid profile" {
+		t.Errorf("with other settings: %v", sent)
+	}
+}
+
 func TestARefreshTokenUsedTwiceEndsEverything(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t)

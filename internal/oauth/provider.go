@@ -151,8 +151,8 @@ func newLogin() login {
 	return login{State: random(), Nonce: random(), Verifier: oauth2.GenerateVerifier()}
 }
 
-// begin returns where the browser is to go.
-func (p *provider) begin(ctx context.Context, l login) (string, error) {
+// begin returns where the browser is to go; again, for the person to log in anew.
+func (p *provider) begin(ctx context.Context, l login, again bool) (string, error) {
 	d, err := p.discover(ctx)
 	if err != nil {
 		return "", err
@@ -160,6 +160,9 @@ func (p *provider) begin(ctx context.Context, l login) (string, error) {
 	options := []oauth2.AuthCodeOption{oidc.Nonce(l.Nonce), oauth2.S256ChallengeOption(l.Verifier)}
 	if p.ACR != "-" {
 		options = append(options, oauth2.SetAuthURLParam("acr_values", p.ACR))
+	}
+	if again {
+		options = append(options, oauth2.SetAuthURLParam("prompt", "login"))
 	}
 	return d.oauth2.AuthCodeURL(l.State, options...), nil
 }
