@@ -43,6 +43,7 @@ type office struct {
 	key                        []byte // of the system "labo", a JWK
 	certificate                tls.Certificate
 	documents                  int
+	large                      string // ID of a document of 300 KB, where there is one
 }
 
 const (
@@ -51,7 +52,7 @@ const (
 )
 
 // openOffice runs it, with a stand-in for Pro Santé Connect on its own port.
-func openOffice(t *testing.T) *office {
+func openOffice(t testing.TB) *office {
 	t.Helper()
 	c := newHub(t, founding{})
 	ca := filepath.Join(filepath.Dir(c.Path), filepath.FromSlash(caFile))
@@ -77,12 +78,12 @@ func openOffice(t *testing.T) *office {
 	return o
 }
 
-func provider(t *testing.T, base, ca string) *oauth.Provider {
+func provider(t testing.TB, base, ca string) *oauth.Provider {
 	return &oauth.Provider{Issuer: base + "/psc", ClientID: "hub", ClientSecret: "secret", HTTP: trustingClient(t, ca)}
 }
 
 // trustingClient trusts the hub's certificate, and may show its own.
-func trustingClient(t *testing.T, ca string, own ...tls.Certificate) *http.Client {
+func trustingClient(t testing.TB, ca string, own ...tls.Certificate) *http.Client {
 	t.Helper()
 	roots := x509.NewCertPool()
 	if pem, err := os.ReadFile(ca); err != nil || !roots.AppendCertsFromPEM(pem) {
@@ -94,7 +95,7 @@ func trustingClient(t *testing.T, ca string, own ...tls.Certificate) *http.Clien
 }
 
 // settle lets people and programs in, and files some documents.
-func (o *office) settle(t *testing.T, number string) {
+func (o *office) settle(t testing.TB, number string) {
 	t.Helper()
 	ctx := t.Context()
 	check := func(err error) {
@@ -139,7 +140,7 @@ func (o *office) settle(t *testing.T, number string) {
 	o.registerPrograms(t)
 }
 
-func (o *office) registerPrograms(t *testing.T) {
+func (o *office) registerPrograms(t testing.TB) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {

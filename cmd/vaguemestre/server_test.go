@@ -63,7 +63,7 @@ func TestEveryLimitReachesSomebody(t *testing.T) {
 }
 
 // newHub makes a hub with any free ports.
-func newHub(t *testing.T, f founding) *config.Config {
+func newHub(t testing.TB, f founding) *config.Config {
 	t.Helper()
 	if f.data == "" {
 		f.data = filepath.Join(t.TempDir(), "hub")
@@ -94,7 +94,7 @@ func running(t *testing.T, c *config.Config, sealed bool) (s *server, stop func(
 }
 
 // serveUntilEnd runs a server until the test ends or stop is called.
-func serveUntilEnd(t *testing.T, s *server) (stop func() error) {
+func serveUntilEnd(t testing.TB, s *server) (stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ready, ended := make(chan struct{}), make(chan error, 1)
