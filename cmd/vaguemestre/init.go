@@ -17,6 +17,7 @@ import (
 	"vaguemestre/internal/blob/blobdir"
 	"vaguemestre/internal/config"
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/hub"
 	"vaguemestre/vault/keyring"
 )
 
@@ -38,6 +39,7 @@ type founding struct {
 const (
 	hubKeyFile   = "hub.key"
 	indexKeyFile = "index.key"
+	rightsFile   = "rights.cert"
 	escrowFile   = "escrow.cert"
 	storeFile    = "hub.db"
 	blobFolder   = "blobs"
@@ -104,7 +106,7 @@ func (f founding) config() *config.Config {
 	c.Listen.Admin, c.Operators, c.Checkpoints = at(c.Listen.Admin), at(c.Operators), at(c.Checkpoints)
 	c.TLS = config.TLS{Certificate: at(chainFile), Key: at(tlsKeyFile)}
 	c.Keys = config.Keys{
-		Hub: filepath.Join(f.secrets, hubKeyFile), Index: filepath.Join(f.secrets, indexKeyFile), Escrow: at(escrowFile),
+		Hub: filepath.Join(f.secrets, hubKeyFile), Rights: filepath.Join(f.secrets, rightsFile), Index: filepath.Join(f.secrets, indexKeyFile), Escrow: at(escrowFile),
 	}
 	for _, name := range erasureFiles {
 		c.Keys.Erasure = append(c.Keys.Erasure, filepath.Join(f.secrets, name))
@@ -194,11 +196,20 @@ func makeStore(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	k, err := loadKeys(c.Keys, false)
+	before := c.Keys
+	before.Rights = "" // it is made here
+	k, err := loadKeys(before, false)
 	if err != nil {
 		return errors.Join(err, st.Close())
 	}
-	if err := errors.Join(markStore(ctx, st, c.Installation, k), st.Close()); err != nil {
+	rights, err := hub.MakeRights(ctx, st, k.index, k.ring)
+	if err == nil {
+		err = markStore(ctx, st, c.Installation, k)
+	}
+	if err := errors.Join(err, st.Close()); err != nil {
+		return err
+	}
+	if err := writeNew(c.Keys.Rights, rights.Marshal(), 0o644); err != nil {
 		return err
 	}
 	return makeBlobs(c)

@@ -149,7 +149,7 @@ func (r *restoration) eraseAgain(ctx context.Context, c *config.Config, k keys) 
 	defer func() { err = errors.Join(err, e.close()) }()
 	h, err := hub.New(hub.Config{
 		Store: e.store, Blobs: e.blobs, Bus: e.bus,
-		Index: k.index, Ring: k.ring, Erasure: k.erasure, Escrow: k.escrow, Journal: c.Checkpoints,
+		Index: k.index, Ring: k.ring, Erasure: k.erasure, Rights: k.rights, Escrow: k.escrow, Journal: c.Checkpoints,
 		Domain: c.Domain, PatientDomain: c.PatientDomain, TestMode: c.TestMode,
 		Limits: hubLimits(c.Limits), Now: clock, Log: quiet,
 	})

@@ -92,7 +92,7 @@ func (s *server) open(o options) error {
 	people, origins := webPeople(cfg.Web)
 	if s.hub, err = hub.New(hub.Config{
 		Store: s.engines.store, Blobs: s.engines.blobs, Bus: s.engines.bus,
-		Index: k.index, Ring: k.ring, Erasure: k.erasure, Escrow: k.escrow, Journal: cfg.Checkpoints, Wrapped: []hub.RingWrapped{{Part: markPart, Renew: renewMark}},
+		Index: k.index, Ring: k.ring, Rights: k.rights, Erasure: k.erasure, Escrow: k.escrow, Journal: cfg.Checkpoints, Wrapped: []hub.RingWrapped{{Part: markPart, Renew: renewMark}},
 		Domain: cfg.Domain, PatientDomain: cfg.PatientDomain, TestMode: cfg.TestMode,
 		WebDomain: people, WebOrigins: origins, SAMU: cfg.Professionals.SAMU, BlockSparesMail: cfg.Professionals.BlockSparesMail,
 		Limits: hubLimits(cfg.Limits), Delays: delays(cfg.Life), Now: clock, Log: s.log,
@@ -241,6 +241,7 @@ type keys struct {
 	erasure *keyring.ErasureSecrets
 	index   *keyring.IndexKey
 	escrow  *keyring.Cert
+	rights  keyring.RightsVerifier
 }
 
 // loadKeys reads the keys; the hub key and the erasure secrets only in a
@@ -256,6 +257,16 @@ func loadKeys(c config.Keys, sealed bool) (k keys, err error) {
 	if err != nil {
 		return k, advise(fmt.Errorf("certificate of the audit escrow: %w", err),
 			"keys.escrow must name the file that init wrote. It is no secret: copy it back from a backup of the folder.")
+	}
+	if c.Rights != "" {
+		b, err := os.ReadFile(c.Rights)
+		if err == nil {
+			k.rights, err = keyring.ParseRightsVerifier(b)
+		}
+		if err != nil {
+			return k, advise(fmt.Errorf("certificate of the rights: %w", err),
+				"keys.rights must name the file that init wrote. It is no secret: copy it back from a backup of the folder of the keys.")
+		}
 	}
 	if sealed {
 		return k, nil

@@ -92,6 +92,7 @@ type Programs interface {
 // Keys are the acts on the hub key and those of owners.
 type Keys interface {
 	RotateHubKey(ctx context.Context, operator string, progress func(owners int)) error
+	AdoptRights(ctx context.Context, operator string) (int, error)
 	RotateOwnerKey(ctx context.Context, operator string, a ident.Address) (hub.KeyRotation, error)
 }
 

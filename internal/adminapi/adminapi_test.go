@@ -125,6 +125,10 @@ func (h *fakeHub) RotateOwnerKey(_ context.Context, operator string, a ident.Add
 	return hub.KeyRotation{}, h.note("%s rotates the key of %s", operator, a.Canonical())
 }
 
+func (h *fakeHub) AdoptRights(_ context.Context, operator string) (int, error) {
+	return 5, h.note("%s adopts rights", operator)
+}
+
 func (h *fakeHub) WhyDocument(_ context.Context, operator string, professional, of ident.Address, document string) (hub.Explanation, error) {
 	return hub.Explanation{}, h.note("%s asks why %s may read %s of %s", operator, professional.Canonical(), document, of.Canonical())
 }
@@ -282,6 +286,7 @@ func TestEveryVerbReachesTheHubInTheNameOfItsOperator(t *testing.T) {
 		{"keys/rotate", Nothing{}, me + " rotates the hub key"},
 		{"keys/rotate-owner", Name{ins}, me + " rotates the key of " + ins + "@patient.test"},
 		{"trail/export", TrailRequest{Address: ins, Reference: "R 1"}, me + " exports the trail of " + ins + "@patient.test for R 1"},
+		{"keys/adopt", Nothing{}, me + " adopts rights"},
 		{"trail/key", Nothing{}, "tells the key"},
 		{"hub/why-document", DocumentRoute{"dr@ch.test", ins, "11488-4"}, me + " asks why dr@ch.test may read 11488-4 of " + ins + "@patient.test"},
 		{"hub/why", Route{"dr@ch.test", ins}, me + " asks why dr@ch.test " + ins + "@patient.test"},

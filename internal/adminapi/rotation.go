@@ -30,3 +30,13 @@ func rotateOwnerKey(ctx context.Context, c call, in Name) (KeyRotation, error) {
 	k, err := c.hub.RotateOwnerKey(context.WithoutCancel(ctx), c.operator, a)
 	return KeyRotation(k), err
 }
+
+// Adopted says how many partitions' rights were signed.
+type Adopted struct {
+	Partitions int `json:"partitions"`
+}
+
+func adoptRights(ctx context.Context, c call, _ Nothing) (Adopted, error) {
+	n, err := c.hub.AdoptRights(context.WithoutCancel(ctx), c.operator)
+	return Adopted{n}, err
+}

@@ -43,6 +43,7 @@ var verbs = map[string]verb{
 	"program/remove":      answer(removeProgram),
 	"keys/rotate":         answer(rotateHubKey),
 	"keys/rotate-owner":   answer(rotateOwnerKey),
+	"keys/adopt":          answer(adoptRights),
 	"trail/export":        exportTrail,
 	"trail/key":           answer(trailKey),
 	"hub/why-document":    answer(whyDocument),

@@ -66,6 +66,7 @@ type TLS struct{ Certificate, Key string }
 // Keys names the files of the keys.
 type Keys struct {
 	Hub     string   // the ring; absent in a process that is sealed
+	Rights  string   // certificate that verifies rights
 	Index   string   // index key
 	Erasure []string // replicas of the erasure secrets
 	Escrow  string   // certificate of the audit escrow

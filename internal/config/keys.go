@@ -57,8 +57,10 @@ var keys = []key{
 	{"tls.key", "PEM file of its private key.",
 		func(c *Config) value { return pathValue{at: &c.TLS.Key, needed: true} }},
 
-	{"keys.hub", "The hub key. Whoever has it, the erasure secrets and the data reads everything: keep it apart from both the data and its backups. `serve --sealed` runs without.",
+	{"keys.hub", "The hub key. Whoever has it, the erasure secrets and the data reads everything: keep it apart from both the data and its backups. `serve --sealed` runs without. \"credential:NAME\" reads it from systemd.",
 		func(c *Config) value { return pathValue{at: &c.Keys.Hub, needed: true} }},
+	{"keys.rights", "The certificate that verifies rights: who may see what is signed. Keep it where whoever keeps the store cannot write; `serve --sealed` goes by it.",
+		func(c *Config) value { return pathValue{at: &c.Keys.Rights} }},
 	{"keys.index", "The index key: without it no mailbox is found.",
 		func(c *Config) value { return pathValue{at: &c.Keys.Index, needed: true} }},
 	{"keys.erasure", "The erasure secrets, one file or several equal ones on different disks. Never restore an old copy of them: that would bring back the erased.",

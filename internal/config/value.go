@@ -263,7 +263,7 @@ func (w wordsValue) set(v any, _ string) error {
 }
 
 func resolve(path, folder string) string {
-	if path == "" || filepath.IsAbs(path) {
+	if path == "" || filepath.IsAbs(path) || strings.HasPrefix(path, "credential:") {
 		return path
 	}
 	return filepath.Join(folder, path)
