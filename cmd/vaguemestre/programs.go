@@ -41,7 +41,7 @@ func programCommand(a *asker) *cobra.Command {
 			})
 		},
 	}
-	return group("program", "programs that may ask for access to the API (OAuth 2.0 clients)", addProgramCommand(a), list, remove)
+	return group("program", "programs that may ask for access to the API (OAuth 2.0 clients)", addProgramCommand(a), list, remove, accessCommand(a), endAccessCommand(a))
 }
 
 func addProgramCommand(a *asker) *cobra.Command {
@@ -102,4 +102,28 @@ func readSmall(name string) ([]byte, error) {
 		err = fmt.Errorf("%s is larger than 64 KB: %w", name, fault.TooLarge)
 	}
 	return b, err
+}
+
+func accessCommand(a *asker) *cobra.Command {
+	return &cobra.Command{
+		Use: "access ADDRESS|MATRICULE", Short: "what programs may do for the owner of a mailbox", Args: args(1),
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			return ask(cmd, a, "program/access", adminapi.Name{Address: argv[0]}, func(w io.Writer, list []adminapi.Authorization) {
+				for _, n := range list {
+					fmt.Fprintf(w, "%s  %q  since %s, until %s  %s\n", n.ID, n.Program, n.Begun.Format("2006-01-02"), n.Ends.Format("2006-01-02"), n.Scopes)
+				}
+				fmt.Fprintf(w, "%d programs\n", len(list))
+			})
+		},
+	}
+}
+
+func endAccessCommand(a *asker) *cobra.Command {
+	return &cobra.Command{
+		Use: "end ADDRESS|MATRICULE ID", Short: "end what a program may do for the owner of a mailbox, at once", Args: args(2),
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			in := adminapi.AuthorizationID{Address: argv[0], ID: argv[1]}
+			return ask(cmd, a, "program/end", in, func(w io.Writer, _ adminapi.Nothing) { fmt.Fprintf(w, "%s has ended\n", argv[1]) })
+		},
+	}
 }

@@ -38,7 +38,7 @@ func (s *server) openWeb(o options) error {
 	cursors := s.hub.Index.MAC("fhirapi/cursors") // the same in every process of the hub
 	documents, err := fhirapi.New(s.hub, fhirapi.Config{
 		Base: base + "/fhir", Authenticate: logins.Authenticate, SMART: logins.SMART, Observe: observe,
-		Software: version(), CursorKey: cursors[:], Limits: fhirLimits(s.cfg.Limits), Now: clock, Log: s.log,
+		Software: version(), Strict: s.cfg.Web.Strict, CursorKey: cursors[:], Limits: fhirLimits(s.cfg.Limits), Now: clock, Log: s.log,
 	})
 	if err != nil {
 		return err
@@ -115,6 +115,7 @@ func (s *server) provider(o options, base string) (*oauth.Provider, error) {
 // fhirLimits lets a document of the largest mail pass: base64 takes a third more.
 func fhirLimits(l config.Limits) (limits fhirapi.Limits) {
 	limits.Body.Bytes = int(l.Mail/3*4) + 1<<20
+	limits.Bodies = int(l.HTTPMemory)
 	return limits
 }
 

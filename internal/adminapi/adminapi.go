@@ -87,6 +87,8 @@ type Programs interface {
 	AddClient(ctx context.Context, operator string, c software.Client) error
 	Clients(ctx context.Context) ([]software.Client, error)
 	RemoveClient(ctx context.Context, operator, id string) (ended int, err error)
+	Authorizations(ctx context.Context, a ident.Address) ([]account.Authorization, error)
+	EndAuthorization(ctx context.Context, operator string, a ident.Address, id string) error
 }
 
 // Keys are the acts on the hub key and those of owners.

@@ -116,6 +116,14 @@ func (h *fakeHub) RemoveClient(_ context.Context, operator, id string) (int, err
 	return 1, h.note("%s removes the program %s", operator, id)
 }
 
+func (h *fakeHub) Authorizations(_ context.Context, a ident.Address) ([]account.Authorization, error) {
+	return []account.Authorization{{ID: "z"}}, h.note("lists what programs may do for %s", a.Canonical())
+}
+
+func (h *fakeHub) EndAuthorization(_ context.Context, operator string, a ident.Address, id string) error {
+	return h.note("%s ends %s of %s", operator, id, a.Canonical())
+}
+
 func (h *fakeHub) RotateHubKey(_ context.Context, operator string, progress func(int)) error {
 	progress(3)
 	return h.note("%s rotates the hub key", operator)
@@ -283,6 +291,8 @@ func TestEveryVerbReachesTheHubInTheNameOfItsOperator(t *testing.T) {
 		{"program/add", Program{ID: "p", Name: "P", Scopes: "user/*.rs"}, me + " adds the program p for user/*.rs"},
 		{"program/list", Nothing{}, "lists programs"},
 		{"program/remove", ProgramID{"p"}, me + " removes the program p"},
+		{"program/access", Name{"dr@ch.test"}, "lists what programs may do for dr@ch.test"},
+		{"program/end", AuthorizationID{"dr@ch.test", "z"}, me + " ends z of dr@ch.test"},
 		{"keys/rotate", Nothing{}, me + " rotates the hub key"},
 		{"keys/rotate-owner", Name{ins}, me + " rotates the key of " + ins + "@patient.test"},
 		{"trail/export", TrailRequest{Address: ins, Reference: "R 1"}, me + " exports the trail of " + ins + "@patient.test for R 1"},

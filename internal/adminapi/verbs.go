@@ -41,6 +41,8 @@ var verbs = map[string]verb{
 	"program/add":         answer(addProgram),
 	"program/list":        answer(listPrograms),
 	"program/remove":      answer(removeProgram),
+	"program/access":      answer(listAuthorizations),
+	"program/end":         answer(endAuthorization),
 	"keys/rotate":         answer(rotateHubKey),
 	"keys/rotate-owner":   answer(rotateOwnerKey),
 	"keys/adopt":          answer(adoptRights),

@@ -95,8 +95,8 @@ type Limits struct {
 	GlassPerDay               int
 	Glass, Declared, CareTeam time.Duration
 
-	SMTPMemory, IMAPMemory, ListingCache int64
-	Memory                               int64 // soft limit of the whole process; 0: none
+	SMTPMemory, HTTPMemory, IMAPMemory, ListingCache int64
+	Memory                                           int64 // soft limit of the whole process; 0: none
 
 	Handshake, Anonymous, SMTPIdle, IMAPIdle, Act, Drain time.Duration
 }
@@ -108,7 +108,10 @@ type Log struct{ Level, Format string }
 type Janitor struct{ Outbox, Notices, Checkpoint, Life, Sweep time.Duration }
 
 // Web says how the HTTPS port is reached.
-type Web struct{ Base string }
+type Web struct {
+	Base   string
+	Strict bool // about the French profile of FHIR
+}
 
 // Professionals says where professionals prove who they are.
 type Professionals struct {

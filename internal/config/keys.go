@@ -121,6 +121,8 @@ var keys = []key{
 		}},
 	{"limits.smtp_memory", "Memory for mails being received; beyond it they wait, then get a passing failure.",
 		func(c *Config) value { return sizeValue{&c.Limits.SMTPMemory, 256 * mb, 1 * mb, 1024 * gb} }},
+	{"limits.http_memory", "Memory for what programs send to the API; beyond it they wait, then get a passing failure.",
+		func(c *Config) value { return sizeValue{&c.Limits.HTTPMemory, 256 * mb, 1 * mb, 1024 * gb} }},
 	{"limits.imap_memory", "Memory for messages and parts being sent to mail clients.",
 		func(c *Config) value { return sizeValue{&c.Limits.IMAPMemory, 256 * mb, 1 * mb, 1024 * gb} }},
 	{"limits.listing_cache", "Memory for opened listings.",
@@ -154,6 +156,8 @@ var keys = []key{
 
 	{"web.base", "The address at which people and programs reach the HTTPS port, such as \"https://dmp.example.test\". Empty: the name of the hub with the port, or localhost where the port is on loopback.",
 		func(c *Config) value { return textValue{at: &c.Web.Base, check: isBase} }},
+	{"web.strict", "Refuse documents that break the French profile of FHIR (PDSm), instead of taking them with a note in the log.",
+		func(c *Config) value { return boolValue{at: &c.Web.Strict} }},
 
 	{"professionals.samu", "The FINESS numbers of the establishments whose physicians regulate for the centre 15.",
 		func(c *Config) value { return wordsValue{at: &c.Professionals.SAMU} }},
