@@ -17,20 +17,30 @@ import (
 )
 
 func whyCommand(a *asker) *cobra.Command {
-	return &cobra.Command{
-		Use: "why FROM TO", Short: "explain whether a mail may go from one address to another", Args: args(2),
-		Long: "Says what would become of a mail now, by which rule, and why. The question is noted in the trails concerned.",
+	var document string
+	cmd := &cobra.Command{
+		Use: "why FROM TO [--document ID|TYPE]", Short: "explain whether a mail may go from one address to another, or a document be read", Args: args(2),
+		Long: "Says what would become of a mail now, by which rule, and why. With --document: whether the professional FROM may\n" +
+			"read a document of the patient TO: one, by its ID, or whichever of a type, by its code (11502-2). Nothing of the\n" +
+			"document is told. The question is noted in the trails concerned.",
 		RunE: func(cmd *cobra.Command, argv []string) error {
-			in := adminapi.Route{From: argv[0], To: argv[1]}
-			return ask(cmd, a, "hub/why", in, func(w io.Writer, e adminapi.Explanation) {
-				verdict := "refused"
-				if e.Allow {
-					verdict = "allowed"
-				}
-				fmt.Fprintf(w, "%s by %s\n%s\n%s\n", verdict, e.Rule, e.FR, e.EN)
-			})
+			if cmd.Flags().Changed("document") {
+				in := adminapi.DocumentRoute{Professional: argv[0], Patient: argv[1], Document: document}
+				return ask(cmd, a, "hub/why-document", in, showExplanation)
+			}
+			return ask(cmd, a, "hub/why", adminapi.Route{From: argv[0], To: argv[1]}, showExplanation)
 		},
 	}
+	cmd.Flags().StringVar(&document, "document", "", "ID of a document of TO, or code of a type")
+	return cmd
+}
+
+func showExplanation(w io.Writer, e adminapi.Explanation) {
+	verdict := "refused"
+	if e.Allow {
+		verdict = "allowed"
+	}
+	fmt.Fprintf(w, "%s by %s\n%s\n%s\n", verdict, e.Rule, e.FR, e.EN)
 }
 
 func statusCommand(a *asker) *cobra.Command {

@@ -19,6 +19,7 @@ func TestMain(m *testing.M) {
 			if file := os.Getenv(clockVariable); file != "" {
 				clock = movableClock(file)
 			}
+			backstage = openBackstage
 			os.Exit(run(os.Args[1:]))
 		},
 	})
@@ -38,7 +39,8 @@ func TestMain(m *testing.M) {
 //	imap save ADDRESS FOLDER UID FILE   writes one message as it is
 //	spill DIR WORD…            fails if a file in DIR holds one of the words
 //
-// and those of the routes and the mail clients (verbs_routes_test.go).
+// those of the routes and the mail clients (verbs_routes_test.go), and those of
+// the record (verbs_fhir_test.go).
 //
 // "!" before a verb expects it to be refused. $PAUL, $ANNA and $LEO are the
 // matricules of three invented patients.
@@ -49,7 +51,7 @@ func TestStories(t *testing.T) {
 		Setup:              setUpStage,
 		RequireUniqueNames: true,
 		Condition:          routeCondition,
-		Cmds: withRoutes(map[string]func(*testscript.TestScript, bool, []string){
+		Cmds: with(routeVerbs, recordVerbs, map[string]func(*testscript.TestScript, bool, []string){
 			"hub":      hubVerb,
 			"clock":    clockVerb,
 			"password": passwordVerb,

@@ -17,6 +17,7 @@ import (
 	"vaguemestre/imapd"
 	"vaguemestre/internal/adminapi"
 	"vaguemestre/internal/config"
+	"vaguemestre/internal/courier"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/janitor"
@@ -28,6 +29,10 @@ import (
 
 // clock is where the program takes its time from. Stories move it.
 var clock = time.Now
+
+// backstage adds to a server what only stories ask of it: nothing but a test sets
+// it.
+var backstage func(*server)
 
 // A server is a whole hub in this process: engines, door, edges, ports.
 // `serve`, the demo and the tests are all made of one.
@@ -42,6 +47,7 @@ type server struct {
 	imap    *imapd.Server
 	admin   *adminapi.Server
 	web     *http.ServeMux // of the HTTPS port
+	notices *courier.Courier
 	janitor *janitor.Janitor
 	ports   []*port // open, in the order of the configuration
 	started time.Time
@@ -112,13 +118,12 @@ func (s *server) open(o options) error {
 	})
 	s.imap = imapd.New(imapd.Door(s.hub), s.imapConfig())
 	s.admin = adminapi.New(desk{s.hub, s}, adminapi.Config{Operators: operatorFile(cfg), Log: s.log})
-	notices, err := s.newCourier()
-	if err != nil {
+	if s.notices, err = s.newCourier(); err != nil {
 		return err
 	}
 	s.janitor = janitor.New([]janitor.Task{
 		{Name: "outbox", Every: cfg.Janitor.Outbox, AtOnce: true, Do: s.hub.CarryAll},
-		{Name: "notices", Every: cfg.Janitor.Notices, AtOnce: true, Do: unlessSealed(s.hub, notices.Round)},
+		{Name: "notices", Every: cfg.Janitor.Notices, AtOnce: true, Do: unlessSealed(s.hub, s.notices.Round)},
 		{Name: "checkpoint", Every: cfg.Janitor.Checkpoint, Do: s.hub.Checkpoint},
 		{Name: "matrix", Every: cfg.Janitor.Outbox, Do: s.hub.LoadMatrix},
 		{Name: "life", Every: cfg.Janitor.Life, Do: s.hub.LiveOn},
@@ -130,7 +135,13 @@ func (s *server) open(o options) error {
 	if err := s.openPorts(); err != nil {
 		return err
 	}
-	return s.openWeb(o)
+	if err := s.openWeb(o); err != nil {
+		return err
+	}
+	if backstage != nil {
+		backstage(s)
+	}
+	return nil
 }
 
 // announce tells patients of documents that wait for somebody to announce them,

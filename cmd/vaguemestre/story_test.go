@@ -38,6 +38,12 @@ type stage struct {
 	hub       *process          // nil: none is running
 	passwords map[string]string // by address
 	ahead     time.Duration
+
+	// Of the record (verbs_fhir_test.go).
+	passes   map[string]pass              // by address
+	records  map[string]string            // IDs, by address
+	filed    map[string]map[string]filing // by record and name
+	deposits int
 }
 
 // A process is a hub that runs.
@@ -59,7 +65,10 @@ const longTime = 60 * time.Second
 const noSleep = "atexit_sleep_ms=0"
 
 func setUpStage(env *testscript.Env) error {
-	s := &stage{folder: env.WorkDir, passwords: map[string]string{}}
+	s := &stage{
+		folder: env.WorkDir, passwords: map[string]string{},
+		passes: map[string]pass{}, records: map[string]string{}, filed: map[string]map[string]filing{},
+	}
 	env.Values[stageKey{}] = s
 	env.Defer(func() {
 		if s.hub != nil {

@@ -58,6 +58,11 @@ var cast = []player{
 	{name: "SECRETARIAT", box: adminapi.BAL{Kind: "ORG", Address: "secretariat@ch-a.test", Name: "Secrétariat de cardiologie", Establishment: "990000011", Organisation: "CH A"}},
 	{name: "LABO", box: adminapi.BAL{Kind: "APP", Address: "resultats@labo.test", Name: "Laboratoire des Glycines", Establishment: "990000029", Organisation: "Laboratoire des Glycines"}},
 
+	{name: "THOMAS", box: adminapi.BAL{Kind: "PER", Address: "eric.thomas@ville.test", Name: "Dr Éric THOMAS", Profession: "G15_10"}},
+	{name: "OLIVIER", box: adminapi.BAL{Kind: "PER", Address: "marc.olivier@pharmacie.test", Name: "Marc OLIVIER", Profession: "G15_21"}},
+	{name: "GIRARD", box: adminapi.BAL{Kind: "PER", Address: "paul.girard@optique.test", Name: "Paul GIRARD", Profession: "G15_28"}},
+	{name: "SAMU", box: adminapi.BAL{Kind: "PER", Address: "dr.petit@samu.test", Name: "Dr Anne PETIT", Profession: "G15_10", Establishment: "990000092", Organisation: "SAMU 99"}},
+
 	{name: "DOMINIQUE", state: "active", space: adminapi.Patient{Matricule: "279035121518989", BirthName: "PAT-TROIS", FirstNames: "DOMINIQUE MARIE-LOUISE", BirthDate: "19790328", Sex: "F", BirthPlace: "51215"}},
 	{name: "LOUISE", state: "active", space: adminapi.Patient{Matricule: "285209999900177", BirthName: "MERCIER", FirstNames: "LOUISE", BirthDate: "19850412", Sex: "F", BirthPlace: "99999"}},
 	{name: "RENE", state: "active", space: adminapi.Patient{Matricule: "148209999900692", BirthName: "TOURNIER", FirstNames: "RENE", BirthDate: "19480105", Sex: "M", BirthPlace: "99999"}},
@@ -252,10 +257,13 @@ func silentVerb(ts *testscript.TestScript, neg bool, args []string) {
 	expect(ts, neg, err)
 }
 
-// withRoutes adds the verbs of the routes to those of every story.
-func withRoutes(verbs map[string]func(*testscript.TestScript, bool, []string)) map[string]func(*testscript.TestScript, bool, []string) {
-	maps.Copy(verbs, routeVerbs)
-	return verbs
+// with is every verb that a story may use.
+func with(sets ...map[string]func(*testscript.TestScript, bool, []string)) map[string]func(*testscript.TestScript, bool, []string) {
+	all := map[string]func(*testscript.TestScript, bool, []string){}
+	for _, set := range sets {
+		maps.Copy(all, set)
+	}
+	return all
 }
 
 // routeCondition answers the conditions of the stories: [services], the servers
