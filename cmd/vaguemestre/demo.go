@@ -202,6 +202,7 @@ func (d *demo) open(ctx context.Context) (*config.Config, error) {
 	c.Listen.SMTPS, c.Listen.Submission = at(smtpsPort), at(submissionPort)
 	c.Listen.IMAPS, c.Listen.IMAP = at(imapsPort), at(imapPort)
 	c.Listen.HTTPS = at(httpsPort)
+	c.Janitor.Notices = 100 * time.Millisecond
 	c.Notices.Folder = filepath.Join(d.folder, outboxFolder)
 	c.Limits.ConnectionsPerAddress = c.Limits.Connections // all come from loopback
 	ca, err := os.ReadFile(filepath.Join(d.folder, filepath.FromSlash(caFile)))
@@ -286,6 +287,9 @@ func (d *demo) tell(ctx context.Context, s *server, people []person) error {
 	}
 	if err := d.writeChapter(at); err != nil {
 		return err
+	}
+	if err := d.reachable(ctx, s.hub, people); err != nil {
+		return fmt.Errorf("demo: contacts of the patients: %w", err)
 	}
 	letters, err := demoStory(at.Now)
 	if err != nil {

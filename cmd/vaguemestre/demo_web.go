@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -10,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -93,22 +95,79 @@ func giveTokens(ctx context.Context, h *hub.Hub, people []person) error {
 	return g.Wait()
 }
 
-// chosen is what the patients of the demo have decided about professionals.
-func chosen(ctx context.Context, h *hub.Hub, people []person) error {
-	actor := func(who person) (hub.Actor, error) {
-		for _, p := range people {
-			if p.address == who.address {
-				a, _, err := h.CheckToken(ctx, p.token, "", netip.IPv6Loopback())
-				return a, err
+// actorOf is one of the cast, come in by their token.
+func actorOf(ctx context.Context, h *hub.Hub, people []person, who person) (hub.Actor, error) {
+	for _, p := range people {
+		if p.address == who.address {
+			a, _, err := h.CheckToken(ctx, p.token, "", netip.IPv6Loopback())
+			return a, err
+		}
+	}
+	return hub.Actor{}, fault.NotFound
+}
+
+// contacts are where patients of the demo are told things: addresses of nobody.
+var contacts = map[string]string{dominique.address: "un@example.org", louise.address: "deux@example.org"}
+
+// reachable gives patients a mail address of their own, each checked by a code
+// that the demo reads in its own outbox.
+func (d *demo) reachable(ctx context.Context, h *hub.Hub, people []person) error {
+	for _, who := range []person{dominique, louise} {
+		a, err := actorOf(ctx, h, people, who)
+		if err != nil {
+			return err
+		}
+		if c, err := h.Contact(ctx, a); err != nil || c.HasMail() {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := h.BeginContact(ctx, a, hub.ByMail, contacts[who.address]); err != nil {
+			return err
+		}
+		code, err := d.codeFor(ctx, contacts[who.address])
+		if err == nil {
+			err = h.ConfirmContact(ctx, a, hub.ByMail, code)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var sixDigits = regexp.MustCompile(`\b[0-9]{6}\b`)
+
+// codeFor waits for the code that was sent to an address.
+func (d *demo) codeFor(ctx context.Context, address string) (string, error) {
+	for range 100 {
+		files, err := filepath.Glob(filepath.Join(d.folder, outboxFolder, "*-contact-code-*.txt"))
+		if err != nil {
+			return "", err
+		}
+		for _, name := range files {
+			b, err := os.ReadFile(name)
+			if code := sixDigits.Find(b); err == nil && code != nil && bytes.HasPrefix(b, []byte("To: "+address+"\n")) {
+				return string(code), nil
 			}
 		}
-		return hub.Actor{}, fault.NotFound
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
-	hers, err := actor(dominique)
+	return "", fmt.Errorf("demo: no code came to the outbox: %w", fault.Unavailable)
+}
+
+// chosen is what the patients of the demo have decided about professionals.
+func chosen(ctx context.Context, h *hub.Hub, people []person) error {
+	hers, err := actorOf(ctx, h, people, dominique)
 	if err != nil {
 		return err
 	}
-	louises, err := actor(louise)
+	louises, err := actorOf(ctx, h, people, louise)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ func patientCommand(a *asker) *cobra.Command {
 		lifeCommand(a, "close", "close a space at the person's wish"),
 		lifeCommand(a, "reopen", "open a closed space again"),
 		lifeCommand(a, "ask-erasure", "note that the person wants what a closed space holds to be gone"),
+		lettersCommand(a), letterCommand(a), proofCommand(a), checkProofCommand(a),
 		blockCommand(a, "block", "bar a professional from a space"),
 		blockCommand(a, "unblock", "let a professional in again"),
 		eraseCommand(a))

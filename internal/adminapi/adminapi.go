@@ -53,6 +53,11 @@ type Mailboxes interface {
 	Enrol(ctx context.Context, operator string, p hub.Person) (ident.Address, error)
 	CompareInsured(ctx context.Context, p hub.InsuredPerson) (hub.RegisterChange, error)
 	ApplyInsured(ctx context.Context, operator string, p hub.InsuredPerson) (hub.RegisterChange, error)
+	Letters(ctx context.Context, operator string) ([]hub.Letter, error)
+	PrintLetter(ctx context.Context, operator string, a ident.Address) (hub.Letter, error)
+	Proof(ctx context.Context, ref string) (hub.Proof, error)
+	ProofOf(ctx context.Context, operator string, a ident.Address) (hub.Proof, error)
+	VerifyProof(ctx context.Context, text string) (hub.Proof, error)
 	AddBAL(ctx context.Context, operator string, b directory.BAL) error
 	Describe(ctx context.Context, a ident.Address) (hub.Description, error)
 	Life(ctx context.Context, operator string, a ident.Address, e patient.Event) (patient.Space, error)

@@ -150,6 +150,26 @@ func (h *fakeHub) ExportSealed(_ context.Context, operator string, q hub.LegalRe
 	return hub.LegalCount{Trails: 1}, h.note("%s exports the trail of %s for %s", operator, q.Of.Canonical(), q.Reference)
 }
 
+func (h *fakeHub) Letters(_ context.Context, operator string) ([]hub.Letter, error) {
+	return []hub.Letter{{Name: "Ada"}}, h.note("%s prints letters", operator)
+}
+
+func (h *fakeHub) PrintLetter(_ context.Context, operator string, a ident.Address) (hub.Letter, error) {
+	return hub.Letter{}, h.note("%s prints the letter of %s", operator, a.Canonical())
+}
+
+func (h *fakeHub) Proof(_ context.Context, ref string) (hub.Proof, error) {
+	return hub.Proof{}, h.note("looks up the proof %s", ref)
+}
+
+func (h *fakeHub) ProofOf(_ context.Context, operator string, a ident.Address) (hub.Proof, error) {
+	return hub.Proof{}, h.note("%s asks for the proof of %s", operator, a.Canonical())
+}
+
+func (h *fakeHub) VerifyProof(_ context.Context, text string) (hub.Proof, error) {
+	return hub.Proof{}, h.note("verifies the proof %s", text)
+}
+
 func (h *fakeHub) AddBAL(_ context.Context, operator string, b directory.BAL) error {
 	return h.note("%s adds %s %s", operator, b.Kind, b.Address)
 }
@@ -286,6 +306,11 @@ func TestEveryVerbReachesTheHubInTheNameOfItsOperator(t *testing.T) {
 		{"matrix/show", Nothing{}, "shows the matrix"},
 		{"matrix/diff", MatrixText{"m"}, "compares m"},
 		{"matrix/apply", MatrixText{"m"}, me + " applies m"},
+		{"patient/letters", Nothing{}, me + " prints letters"},
+		{"patient/letter", Name{ins}, me + " prints the letter of " + ins + "@patient.test"},
+		{"patient/proof", Name{ins}, me + " asks for the proof of " + ins + "@patient.test"},
+		{"proof/check", ProofText{Text: "t"}, "verifies the proof t"},
+		{"proof/check", ProofText{Reference: "r"}, "looks up the proof r"},
 		{"identity/doubts", Nothing{}, me + " lists doubts"},
 		{"identity/resolve", Resolution{"d", true}, me + " resolves d true"},
 		{"program/add", Program{ID: "p", Name: "P", Scopes: "user/*.rs"}, me + " adds the program p for user/*.rs"},

@@ -17,6 +17,10 @@ import (
 var verbs = map[string]verb{
 	"patient/add":         answer(addPatient),
 	"patient/register":    answer(register),
+	"patient/letters":     answer(letters),
+	"patient/letter":      answer(letter),
+	"patient/proof":       answer(proofOf),
+	"proof/check":         answer(checkProof),
 	"patient/notice":      answer(life(patient.Notice)),
 	"patient/activate":    answer(life(patient.Activate)),
 	"patient/oppose":      answer(life(patient.Oppose)),
