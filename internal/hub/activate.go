@@ -7,7 +7,6 @@ import (
 
 	"vaguemestre/internal/account"
 	"vaguemestre/internal/fault"
-	"vaguemestre/internal/ident"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
@@ -395,15 +394,11 @@ func (h *Hub) finishOpening(ctx context.Context, part store.Part) error {
 	if err != nil || now.Stage != patient.Opening {
 		return err
 	}
-	m, err := ident.ParseMatricule(sp.Matricule)
-	if err != nil {
-		return fmt.Errorf("hub: enrolment: %w", fault.Corrupt)
-	}
-	address, err := h.PatientAddress(m)
+	address, err := h.addressOf(sp)
 	if err != nil {
 		return err
 	}
-	a := Actor{Address: address, Part: part, Role: policy.Patient, Name: nameOfSpace(sp)}
+	a := Actor{Address: address, Part: part, Role: policy.Patient, Name: sp.Traits.Name()}
 	var errs []error
 	for _, record := range now.Children {
 		_, err := h.DecideFor(ctx, a, Choice{Record: record, Open: true, Certified: true})

@@ -67,7 +67,7 @@ func (h *Hub) Dependants(ctx context.Context, a Actor) (list []Dependant, err er
 		if err != nil {
 			return nil, err
 		}
-		_, part, err := h.lookup(ctx, address.Canonical())
+		part, err := h.partOf(ctx, address)
 		if err != nil {
 			return nil, err
 		}
@@ -78,7 +78,7 @@ func (h *Hub) Dependants(ctx context.Context, a Actor) (list []Dependant, err er
 			}
 			f, err := h.standing(r, part, a)
 			if f.space.State != policy.None && said.Holder == own.Matricule && !said.Deceased && f.space.IsMinor(h.Now()) {
-				list = append(list, Dependant{Record: string(part), Name: nameOfSpace(f.space), BirthDate: f.space.Traits.BirthDate,
+				list = append(list, Dependant{Record: string(part), Name: f.space.Traits.Name(), BirthDate: f.space.Traits.BirthDate,
 					State: f.space.State, Represented: f.person.InForce(h.Now()) && f.person.Kind == patient.Representative})
 			}
 			return err
@@ -127,11 +127,15 @@ func (h *Hub) DecideFor(ctx context.Context, a Actor, c Choice) (Proof, error) {
 
 // represent makes an actor the representative of a dependant, once.
 func (h *Hub) represent(ctx context.Context, a Actor, part store.Part, d Dependant) error {
-	address, err := h.addressOf(ctx, part)
+	sp, err := h.spaceOf(ctx, part)
 	if err != nil {
 		return err
 	}
-	if err := h.hintHelped(ctx, a.Part, patient.Helped{Part: part, Address: address, Name: d.Name, Kind: patient.Representative}); err != nil || d.Represented {
+	address, err := h.addressOf(sp)
+	if err != nil {
+		return err
+	}
+	if err := h.hintHelped(ctx, a.Part, patient.Helped{Part: part, Address: address.Canonical(), Name: d.Name, Kind: patient.Representative}); err != nil || d.Represented {
 		return err
 	}
 	return h.do(ctx, part, func(t *tx) error {

@@ -117,11 +117,7 @@ func (h *Hub) tellWithdrawn(ctx context.Context, part store.Part, d vault.Docume
 	if err != nil || !known { // a partner's, or gone
 		return err
 	}
-	var sp patient.Space
-	err = h.view(ctx, part, func(r store.Reader) error {
-		sp, _, err = patient.Load(r, h.scope(part))
-		return err
-	})
+	sp, err := h.spaceOf(ctx, part)
 	if err != nil {
 		return err
 	}

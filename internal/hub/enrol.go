@@ -39,7 +39,7 @@ func (h *Hub) Enrol(ctx context.Context, operator string, p Person) (ident.Addre
 	if err != nil {
 		return address, err
 	}
-	name := p.Traits.FirstNames + " " + p.Traits.BirthName
+	name := p.Traits.Name()
 	b := directory.BAL{Kind: directory.OfPatient, Address: address.Canonical(), Name: name}
 	return address, h.makeMailbox(ctx, operator, address, b, func(t *tx) error {
 		return patient.Enrol(t, t.Scope, p.Matricule, p.Traits, p.Minor, t.now)
@@ -140,9 +140,9 @@ func (h *Hub) AddPassword(ctx context.Context, operator string, a ident.Address,
 
 // Passwords lists the application passwords of a mailbox's owner.
 func (h *Hub) Passwords(ctx context.Context, a ident.Address) (list []account.Password, err error) {
-	part, known, err := h.find(ctx, a)
-	if err != nil || !known {
-		return nil, errors.Join(err, fmt.Errorf("hub: passwords: %w", fault.NotFound))
+	part, err := h.mailboxAt(ctx, a)
+	if err != nil {
+		return nil, err
 	}
 	err = h.view(ctx, part, func(r store.Reader) error {
 		list, err = account.Passwords(r, h.scope(part))
@@ -186,9 +186,9 @@ type Description struct {
 
 // Describe tells what an operator may know of a mailbox.
 func (h *Hub) Describe(ctx context.Context, a ident.Address) (d Description, err error) {
-	part, known, err := h.find(ctx, a)
-	if err != nil || !known {
-		return d, errors.Join(err, fmt.Errorf("hub: describe: %w", fault.NotFound))
+	part, err := h.mailboxAt(ctx, a)
+	if err != nil {
+		return d, err
 	}
 	err = h.view(ctx, part, func(r store.Reader) error {
 		s := h.scope(part)
@@ -203,16 +203,4 @@ func (h *Hub) Describe(ctx context.Context, a ident.Address) (d Description, err
 		return errors.Join(errs[:]...)
 	})
 	return d, err
-}
-
-// atMailbox performs an act in the partition of an address.
-func (h *Hub) atMailbox(ctx context.Context, a ident.Address, fn func(*tx) error) error {
-	part, known, err := h.find(ctx, a)
-	switch {
-	case err != nil:
-		return err
-	case !known:
-		return fmt.Errorf("hub: mailbox: %w", fault.NotFound)
-	}
-	return h.do(ctx, part, fn)
 }

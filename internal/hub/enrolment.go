@@ -89,7 +89,7 @@ func (h *Hub) claimant(ctx context.Context, id Identity) (c claimant, err error)
 	if err != nil {
 		return c, err
 	}
-	_, part, err := h.lookup(ctx, a.Canonical())
+	part, err := h.partOf(ctx, a)
 	if err != nil {
 		return c, err
 	}
@@ -287,7 +287,7 @@ func (h *Hub) Enrolment(ctx context.Context, ticket string) (Enrolment, error) {
 	if err != nil {
 		return Enrolment{}, err
 	}
-	view := Enrolment{Ticket: ticket, Name: nameOfSpace(e.space), State: e.space.State, Left: e.now.Left()}
+	view := Enrolment{Ticket: ticket, Name: e.space.Traits.Name(), State: e.space.State, Left: e.now.Left()}
 	err = h.view(ctx, e.Part, func(r store.Reader) error {
 		who, _, err := account.LoadPerson(r, p, e.Part)
 		view.Login = who.Login

@@ -22,9 +22,9 @@ import (
 // Erase makes everything an owner has unreadable for ever, by destroying one
 // secret, and then removes it. The trail alone stays, readable by the escrow.
 func (h *Hub) Erase(ctx context.Context, operator string, a ident.Address) error {
-	part, known, err := h.find(ctx, a)
-	if err != nil || !known {
-		return errors.Join(err, fmt.Errorf("hub: erase: %w", fault.NotFound))
+	part, err := h.mailboxAt(ctx, a)
+	if err != nil {
+		return err
 	}
 	if h.Sealed() {
 		return fmt.Errorf("hub: erase: %w", fault.Sealed)

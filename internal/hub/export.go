@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 
-	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault"
@@ -18,9 +17,9 @@ import (
 // holds, in the form that key's programs read. sink is asked for where to write
 // each file; what it is given names nobody.
 func (h *Hub) Export(ctx context.Context, operator string, a ident.Address, to *keyring.Recipient, sink func(name string) (io.WriteCloser, error)) (n int, err error) {
-	part, known, err := h.find(ctx, a)
-	if err != nil || !known {
-		return 0, errors.Join(err, fmt.Errorf("hub: export: %w", fault.NotFound))
+	part, err := h.mailboxAt(ctx, a)
+	if err != nil {
+		return 0, err
 	}
 	key, err := h.unlock(ctx, part)
 	if err != nil {

@@ -181,18 +181,17 @@ func noticeOf(sp patient.Space, a Actor, q policy.Request) string {
 	if a.Organisation != "" {
 		who += ", " + a.Organisation
 	}
-	whose := sp.Traits.FirstNames + " " + sp.Traits.BirthName
 	return fmt.Sprintf("Vous êtes le médecin traitant de %s (INS %s).\nLe %s, %s (%s) a demandé un accès en urgence à son dossier : %s.\nVotre patient en est averti aussi.\n\n"+
 		"You are the treating physician of this patient. On %s, %s asked for emergency access to the record, by %s. Your patient is told as well.\n",
-		whose, sp.Matricule, q.Now.Format("02/01/2006 à 15:04 MST"), who, a.Profession.Label(), fr,
+		sp.Traits.Name(), sp.Matricule, q.Now.Format("02/01/2006 à 15:04 MST"), who, a.Profession.Label(), fr,
 		q.Now.Format("2006-01-02 15:04 MST"), who, en)
 }
 
 // leaveNotice files a mail of the hub's own in a mailbox of this hub.
 func (h *Hub) leaveNotice(ctx context.Context, to ident.Address, subject, text string) error {
-	part, known, err := h.find(ctx, to)
-	if err != nil || !known {
-		return errors.Join(err, fmt.Errorf("hub: notice: %w", fault.NotFound))
+	part, err := h.mailboxAt(ctx, to)
+	if err != nil {
+		return err
 	}
 	now := h.Now().UTC()
 	raw, err := message.Compose(message.Draft{

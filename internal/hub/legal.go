@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -44,9 +43,8 @@ func (h *Hub) ExportSealed(ctx context.Context, operator string, q LegalRequest,
 	}
 	at := hubPart
 	if !q.Of.IsZero() {
-		var known bool
-		if at, known, err = h.find(ctx, q.Of); err != nil || !known {
-			return n, errors.Join(err, fmt.Errorf("hub: sealed export: %w", fault.NotFound))
+		if at, err = h.mailboxAt(ctx, q.Of); err != nil {
+			return n, err
 		}
 	}
 	if err := h.noteOperator(ctx, at, operator, "export-sealed-trail", q.Reference); err != nil {

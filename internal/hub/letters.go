@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"vaguemestre/internal/account"
@@ -51,11 +50,7 @@ func (h *Hub) Letters(ctx context.Context, operator string) (list []Letter, err 
 		if err != nil || !known || i.Deceased {
 			return err
 		}
-		m, err := ident.ParseMatricule(sp.Matricule)
-		if err != nil {
-			return fmt.Errorf("hub: letters: %w", fault.Corrupt)
-		}
-		a, err := h.PatientAddress(m)
+		a, err := h.addressOf(sp)
 		due = append(due, a)
 		return err
 	})
@@ -63,7 +58,7 @@ func (h *Hub) Letters(ctx context.Context, operator string) (list []Letter, err 
 		return nil, err
 	}
 	for _, a := range due {
-		_, part, err := h.lookup(ctx, a.Canonical())
+		part, err := h.partOf(ctx, a)
 		if err != nil {
 			return list, err
 		}
@@ -98,7 +93,7 @@ func (h *Hub) PrintLetter(ctx context.Context, operator string, a ident.Address)
 		}
 		sp, _, err := patient.Load(t, t.Scope)
 		t.note(byOperator(operator, "print-letter", ""))
-		l = Letter{sp.Matricule, nameOfSpace(sp), sp.IsMinor(t.now), code, t.now.Add(h.Delays.Opening + letterMargin)}
+		l = Letter{sp.Matricule, sp.Traits.Name(), sp.IsMinor(t.now), code, t.now.Add(h.Delays.Opening + letterMargin)}
 		return err
 	})
 }

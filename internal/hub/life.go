@@ -164,11 +164,7 @@ func (h *Hub) liveOn(ctx context.Context, part store.Part) error {
 	case !due:
 		return nil
 	case e == patient.End:
-		m, err := ident.ParseMatricule(sp.Matricule)
-		if err != nil {
-			return fmt.Errorf("hub: life: %w", fault.Corrupt)
-		}
-		a, err := h.PatientAddress(m)
+		a, err := h.addressOf(sp)
 		if err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func (h *Hub) Secrets(ctx context.Context, at Attempt) (account.Secrets, error) 
 	if err := h.throttleLogin(at, 0); err != nil {
 		return account.Secrets{}, err
 	}
-	a, part, err := h.lookup(ctx, at.Login)
+	a, part, err := h.whose(ctx, at.Login)
 	if err != nil {
 		return account.Secrets{}, err
 	}
@@ -62,34 +62,20 @@ func loginName(a ident.Address, login string) string {
 	return a.Canonical()
 }
 
-// lookup finds the partition of an address. One that leads nowhere gives a
-// partition that is empty, so that both cost the same.
-func (h *Hub) lookup(ctx context.Context, login string) (a ident.Address, part store.Part, err error) {
+// whose finds the mailbox that a login names by its address: as partOf does.
+func (h *Hub) whose(ctx context.Context, login string) (a ident.Address, part store.Part, err error) {
 	a, err = ident.ParseAddress(login)
 	if err != nil {
 		a = ident.Address{}
 	}
-	part, known, err := h.find(ctx, a)
-	if err == nil && !known {
-		part = nowhere
-	}
+	part, err = h.partOf(ctx, a)
 	return a, part, err
-}
-
-// find follows the index from an address to its partition.
-func (h *Hub) find(ctx context.Context, a ident.Address) (part store.Part, known bool, err error) {
-	index := directory.IndexPart(h.Index, a)
-	err = h.view(ctx, index, func(r store.Reader) error {
-		part, known, err = directory.Find(r, h.scope(index))
-		return err
-	})
-	return part, known, err
 }
 
 // LoginProved begins a session for whoever has proved to hold the password of
 // that ID.
 func (h *Hub) LoginProved(ctx context.Context, at Attempt, passwordID string) (Actor, error) {
-	_, part, err := h.lookup(ctx, at.Login)
+	_, part, err := h.whose(ctx, at.Login)
 	if err != nil {
 		return Actor{}, err
 	}

@@ -27,12 +27,9 @@ func (h *Hub) FindPatient(ctx context.Context, a Actor, m ident.Matricule) (Pati
 	if err != nil {
 		return PatientView{}, err
 	}
-	part, known, err := h.find(ctx, address)
+	part, err := h.partOf(ctx, address)
 	if err != nil {
 		return PatientView{}, err
-	}
-	if !known {
-		part = nowhere
 	}
 	return h.lookUp(ctx, a, part)
 }

@@ -67,11 +67,11 @@ func (h *Hub) Invite(ctx context.Context, a Actor, recordID string, invited iden
 	if p.Part == part || p.Part == a.Part {
 		return fmt.Errorf("hub: invite: oneself: %w", fault.Invalid)
 	}
-	b, err := h.addressOf(ctx, part)
+	own, err := h.addressOf(f.space)
 	if err != nil {
 		return err
 	}
-	if err := h.hintHelped(ctx, p.Part, patient.Helped{Part: part, Address: b, Name: nameOfSpace(f.space), Kind: n.Kind, Waiting: true}); err != nil {
+	if err := h.hintHelped(ctx, p.Part, patient.Helped{Part: part, Address: own.Canonical(), Name: f.space.Traits.Name(), Kind: n.Kind, Waiting: true}); err != nil {
 		return err
 	}
 	e := a.did("invite", p.Address)
@@ -81,7 +81,7 @@ func (h *Hub) Invite(ctx context.Context, a Actor, recordID string, invited iden
 		return err
 	}
 	return h.do(ctx, p.Part, func(t *tx) error {
-		e.Object, e.OnBehalf = "", nameOfSpace(f.space)
+		e.Object, e.OnBehalf = "", f.space.Traits.Name()
 		t.note(e)
 		return h.notice(t, Notice{Kind: NoticeDelegation})
 	})
@@ -96,7 +96,7 @@ func (h *Hub) invited(ctx context.Context, a Actor, invited ident.Address) (stor
 	if err := h.throttleSender(a, 1, 0); err != nil {
 		return "", err
 	}
-	_, part, err := h.lookup(ctx, invited.Canonical())
+	part, err := h.partOf(ctx, invited)
 	if err != nil {
 		return "", err
 	}
@@ -105,20 +105,6 @@ func (h *Hub) invited(ctx context.Context, a Actor, invited ident.Address) (stor
 		err = errors.Join(h.throttleSender(a, 0, 1), fmt.Errorf("hub: invite: %w", fault.NotFound))
 	}
 	return part, err
-}
-
-// addressOf returns the address of a partition's owner.
-func (h *Hub) addressOf(ctx context.Context, part store.Part) (string, error) {
-	sp, err := h.spaceOf(ctx, part)
-	if err != nil {
-		return "", err
-	}
-	m, err := ident.ParseMatricule(sp.Matricule)
-	if err != nil {
-		return "", fmt.Errorf("hub: address: %w", fault.Corrupt)
-	}
-	address, err := h.PatientAddress(m)
-	return address.Canonical(), err
 }
 
 // hintHelped writes into somebody's space for whom they may act, or are asked to.
@@ -164,12 +150,12 @@ func (h *Hub) AnswerInvitation(ctx context.Context, a Actor, recordID string, ac
 	if a.Role != policy.Patient || link.State != patient.Invited || !link.Live(h.Now()) {
 		return fmt.Errorf("hub: answer: %w", fault.NotFound)
 	}
-	address, err := h.addressOf(ctx, part)
+	address, err := h.addressOf(sp)
 	if err != nil {
 		return err
 	}
 	if accept {
-		n := patient.Helped{Part: part, Address: address, Name: nameOfSpace(sp), Kind: link.Kind}
+		n := patient.Helped{Part: part, Address: address.Canonical(), Name: sp.Traits.Name(), Kind: link.Kind}
 		if err := h.hintHelped(ctx, a.Part, n); err != nil {
 			return err
 		}
@@ -186,7 +172,7 @@ func (h *Hub) AnswerInvitation(ctx context.Context, a Actor, recordID string, ac
 	if err != nil {
 		return err
 	}
-	e.OnBehalf = nameOfSpace(sp)
+	e.OnBehalf = sp.Traits.Name()
 	return h.do(ctx, a.Part, func(t *tx) error {
 		t.note(e)
 		if accept {
@@ -226,7 +212,7 @@ func (h *Hub) EndPerson(ctx context.Context, a Actor, recordID, personID string)
 	if err != nil {
 		return err
 	}
-	e.OnBehalf = nameOfSpace(sp)
+	e.OnBehalf = sp.Traits.Name()
 	return h.unhelp(ctx, person, part, e)
 }
 
@@ -328,7 +314,7 @@ func (h *Hub) lapse(ctx context.Context, part store.Part, sp patient.Space) erro
 	}
 	var errs []error
 	for _, p := range over {
-		e := audit.Entry{Actor: audit.SystemActor, Act: "lapse-person", OnBehalf: nameOfSpace(sp)}
+		e := audit.Entry{Actor: audit.SystemActor, Act: "lapse-person", OnBehalf: sp.Traits.Name()}
 		errs = append(errs, h.unhelp(ctx, p.Part, part, e))
 	}
 	return errors.Join(errs...)

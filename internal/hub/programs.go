@@ -25,8 +25,8 @@ func (h *Hub) AddClient(ctx context.Context, operator string, c software.Client)
 		if err != nil {
 			return err
 		}
-		if _, known, err := h.find(ctx, a); err != nil || !known {
-			return errors.Join(err, fmt.Errorf("hub: the mailbox of a program: %w", fault.NotFound))
+		if _, err := h.mailboxAt(ctx, a); err != nil {
+			return fmt.Errorf("hub: program: %w", err)
 		}
 		c.Mailbox = a.Canonical()
 	}
@@ -123,9 +123,9 @@ func (h *Hub) endProgram(ctx context.Context, operator string, part store.Part, 
 
 // Authorizations lists what programs may do for the owner of an address.
 func (h *Hub) Authorizations(ctx context.Context, a ident.Address) (list []account.Authorization, err error) {
-	part, known, err := h.find(ctx, a)
-	if err != nil || !known {
-		return nil, errors.Join(err, fmt.Errorf("hub: authorizations: %w", fault.NotFound))
+	part, err := h.mailboxAt(ctx, a)
+	if err != nil {
+		return nil, err
 	}
 	err = h.view(ctx, part, func(r store.Reader) error {
 		list, err = account.Authorizations(r, h.scope(part))

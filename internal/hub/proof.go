@@ -56,7 +56,7 @@ func (h *Hub) prove(ctx context.Context, sp patient.Space) (Proof, error) {
 	if err != nil {
 		return p, err
 	}
-	with := strings.NewReplacer("REF", p.Reference, "NAME", nameOfSpace(sp), "MATRICULE", sp.Matricule, "AT", p.At.UTC().Format("2006-01-02 15:04:05"))
+	with := strings.NewReplacer("REF", p.Reference, "NAME", sp.Traits.Name(), "MATRICULE", sp.Matricule, "AT", p.At.UTC().Format("2006-01-02 15:04:05"))
 	text := with.Replace(proofTexts[p.Event].FR) + "\n\n" + with.Replace(proofTexts[p.Event].EN) + "\n\n"
 	p.Text = text + proofSignature + base64.StdEncoding.EncodeToString(signer.Sign(proofLabel, []byte(text))) + "\n"
 	index := patient.ProofPart(h.Index, p.Reference)
@@ -120,12 +120,9 @@ func (h *Hub) VerifyProof(ctx context.Context, text string) (Proof, error) {
 // ProofOf returns the proof of the objection or the closing of a space, for an
 // operator whom its holder asks for it again.
 func (h *Hub) ProofOf(ctx context.Context, operator string, a ident.Address) (Proof, error) {
-	part, known, err := h.find(ctx, a)
+	part, err := h.mailboxAt(ctx, a)
 	if err != nil {
 		return Proof{}, err
-	}
-	if !known {
-		return Proof{}, fmt.Errorf("hub: proof: %w", fault.NotFound)
 	}
 	sp, err := h.spaceOf(ctx, part)
 	if err != nil {
@@ -136,18 +133,4 @@ func (h *Hub) ProofOf(ctx context.Context, operator string, a ident.Address) (Pr
 		return Proof{}, err
 	}
 	return p, h.noteOperator(ctx, part, operator, "give-proof", p.Reference)
-}
-
-// spaceOf reads the space in a partition; the zero Space if there is none.
-func (h *Hub) spaceOf(ctx context.Context, part store.Part) (sp patient.Space, err error) {
-	err = h.view(ctx, part, func(r store.Reader) error {
-		sp, _, err = patient.Load(r, h.scope(part))
-		return err
-	})
-	return sp, err
-}
-
-// nameOfSpace is how the owner of a space is called.
-func nameOfSpace(sp patient.Space) string {
-	return strings.TrimSpace(sp.Traits.FirstNames + " " + sp.Traits.BirthName)
 }

@@ -39,10 +39,6 @@ type addressee struct {
 	Filed   bool          // that mail is there already
 }
 
-// nowhere is a partition that nothing is ever written to: asking it costs what
-// asking an existing one does.
-const nowhere store.Part = "nobody"
-
 // resolve finds an addressee and reads what is known of it.
 func (h *Hub) resolve(ctx context.Context, a ident.Address) (addressee, error) {
 	to, err := h.locate(ctx, a)
@@ -65,13 +61,11 @@ func (h *Hub) locate(ctx context.Context, a ident.Address) (addressee, error) {
 			return to, fmt.Errorf("hub: recipient: %w", err)
 		}
 	}
-	part, led, err := h.find(ctx, a)
+	part, err := h.partOf(ctx, a)
 	if err != nil {
 		return to, err
 	}
-	if led {
-		to.Part = part
-	}
+	to.Part = part
 	return to, nil
 }
 

@@ -57,9 +57,9 @@ func (h *Hub) RotateOwnerKey(ctx context.Context, operator string, a ident.Addre
 	if h.Sealed() {
 		return k, fmt.Errorf("hub: rotate a key: %w", fault.Sealed)
 	}
-	part, known, err := h.find(ctx, a)
-	if err != nil || !known {
-		return k, errors.Join(err, fmt.Errorf("hub: rotate a key: %w", fault.NotFound))
+	part, err := h.mailboxAt(ctx, a)
+	if err != nil {
+		return k, err
 	}
 	h.rotating.Lock()
 	defer h.rotating.Unlock()

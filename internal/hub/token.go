@@ -101,9 +101,9 @@ type Tokens struct {
 // in and agreed, and returns the code that the program redeems within CodeLife.
 // The scopes are what the person agreed to: no more than the program's.
 func (h *Hub) Authorize(ctx context.Context, who ident.Address, c software.Client, scopes smart.Scopes, b account.Binding) (code string, err error) {
-	part, known, err := h.find(ctx, who)
-	if err != nil || !known {
-		return "", errors.Join(err, fmt.Errorf("hub: authorize: %w", fault.NotFound))
+	part, err := h.mailboxAt(ctx, who)
+	if err != nil {
+		return "", err
 	}
 	err = h.commit(ctx, part, func(t *tx) error {
 		a, d, err := h.admit(t, part, c.Name, t.now)
@@ -357,9 +357,9 @@ func (h *Hub) LoginBearer(ctx context.Context, n ident.RPPS, at Attempt, program
 // issue gives an access token at once for whoever has an address, if ok; that is
 // a log-in of its own, or not.
 func (h *Hub) issue(ctx context.Context, address ident.Address, auth account.Authorization, until time.Time, login bool, ok func(Actor) bool) (out Tokens, err error) {
-	part, known, err := h.find(ctx, address)
-	if err != nil || !known {
-		return out, errors.Join(err, fmt.Errorf("hub: token: %w", fault.NotFound))
+	part, err := h.mailboxAt(ctx, address)
+	if err != nil {
+		return out, err
 	}
 	err = h.commit(ctx, part, func(t *tx) error {
 		a, d, err := h.admit(t, part, auth.Name, t.now)

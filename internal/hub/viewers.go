@@ -145,7 +145,7 @@ func (h *Hub) viewers(r store.Reader, part store.Part, d vault.Document) (list [
 	if err := errors.Join(err, failed, unread); err != nil {
 		return nil, err
 	}
-	who := []Actor{{Part: part, Role: policy.Patient, Name: strings.TrimSpace(sp.Traits.FirstNames + " " + sp.Traits.BirthName)}}
+	who := []Actor{{Part: part, Role: policy.Patient, Name: sp.Traits.Name()}}
 	for _, p := range persons {
 		if p.State == patient.Accepted {
 			who = append(who, Actor{Part: p.Part, Role: policy.Patient, Name: p.Name})
@@ -207,9 +207,12 @@ func (h *Hub) WhyDocument(ctx context.Context, operator string, professional, of
 	if err != nil {
 		return x, err
 	}
-	part, known, err := h.find(ctx, of)
-	if err != nil || !known || !h.isPatient(of) {
-		return x, errors.Join(err, fmt.Errorf("hub: why: %w", fault.NotFound))
+	if !h.isPatient(of) {
+		return x, fmt.Errorf("hub: why: %w", fault.NotFound)
+	}
+	part, err := h.mailboxAt(ctx, of)
+	if err != nil {
+		return x, err
 	}
 	d := vault.Document{Entry: vault.Entry{TypeCode: document}}
 	var key *ownerKey

@@ -19,6 +19,7 @@ package patient
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"vaguemestre/internal/fact"
@@ -49,6 +50,9 @@ type Traits struct {
 	Sex        string `json:",omitempty"` // "M" or "F"
 	BirthPlace string `json:",omitempty"` // INSEE code
 }
+
+// Name is how the person is called.
+func (t Traits) Name() string { return strings.TrimSpace(t.FirstNames + " " + t.BirthName) }
 
 // Enrol makes a space, not yet open. A partition that holds one is
 // fault.Exists.
