@@ -2,6 +2,7 @@ package fhirapi
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -108,6 +109,17 @@ func (s *Server) capabilities() ([]byte, error) {
 	for _, name := range slices.Sorted(maps.Keys(s.types)) {
 		rest = append(rest, s.types[name].capability())
 	}
+	security := map[string]any{"cors": true,
+		"service": []any{map[string]any{"coding": []any{map[string]any{
+			"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR"}}}},
+		"description": "Jeton d'accès OAuth 2.0 / OAuth 2.0 access token: " + s.cfg.Base + "/.well-known/smart-configuration"}
+	uris, err := s.oauthURIs()
+	if err != nil {
+		return nil, err
+	}
+	if uris != nil {
+		security["extension"] = []any{uris}
+	}
 	return json.Marshal(map[string]any{
 		"resourceType": "CapabilityStatement", "status": "active", "kind": "instance", "date": "2026-11-21", "fhirVersion": fhir.Version,
 		"url": s.cfg.Base + "/metadata", "name": "VaguemestreDMP", "title": "Vaguemestre : partage de documents de santé",
@@ -122,12 +134,36 @@ func (s *Server) capabilities() ([]byte, error) {
 				map[string]any{"code": "transaction", "documentation": pdsm + "StructureDefinition/pdsm-comprehensive-provide-document-bundle"},
 				map[string]any{"code": "batch", "documentation": "GET only"},
 			},
-			"security": map[string]any{"cors": true,
-				"service": []any{map[string]any{"coding": []any{map[string]any{
-					"system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR"}}}},
-				"description": "Jeton d'accès OAuth 2.0 / OAuth 2.0 access token: " + s.cfg.Base + "/.well-known/smart-configuration"},
+			"security": security,
 		}},
 	})
+}
+
+// oauthURIs says where programs log in, as they looked for it before there was a
+// SMART configuration (SMART App Launch 1.0, Declaring support for OAuth2): some
+// take whichever of the two answers first.
+func (s *Server) oauthURIs() (any, error) {
+	if s.cfg.SMART == nil {
+		return nil, nil
+	}
+	text, err := s.cfg.SMART()
+	if err != nil {
+		return nil, fmt.Errorf("fhirapi: SMART configuration: %w", err)
+	}
+	var told map[string]any
+	if err := json.Unmarshal(text, &told); err != nil {
+		return nil, fmt.Errorf("fhirapi: SMART configuration: %w", err)
+	}
+	var uris []any
+	for _, name := range [][2]string{{"authorize", "authorization_endpoint"}, {"token", "token_endpoint"}, {"introspect", "introspection_endpoint"}, {"revoke", "revocation_endpoint"}} {
+		if uri, ok := told[name[1]].(string); ok {
+			uris = append(uris, map[string]any{"url": name[0], "valueUri": uri})
+		}
+	}
+	if uris == nil {
+		return nil, nil
+	}
+	return map[string]any{"url": "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris", "extension": uris}, nil
 }
 
 // capability tells of one type of resource.
