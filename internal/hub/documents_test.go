@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"vaguemestre/internal/ident"
+	"vaguemestre/internal/mailbox"
 )
 
 // report writes a CDA R2 report of level 1 about a patient.
@@ -47,9 +48,28 @@ func attach(from, to, id, more string, files ...string) []byte {
 	return []byte(b.String())
 }
 
-// shelf returns what a shelf of a patient shows, nothing if there is no such
-// shelf.
+// shelves returns how many documents each shelf of a patient shows.
 func (h *house) shelves(address string) map[string]int {
+	h.t.Helper()
+	counts := map[string]int{}
+	for name, f := range h.shelfFolders(address) {
+		counts[name] = int(f.Messages)
+	}
+	return counts
+}
+
+// arrivals returns how many documents each shelf has ever shown: one that was
+// replaced counts as well.
+func (h *house) arrivals(address string) map[string]int {
+	h.t.Helper()
+	counts := map[string]int{}
+	for name, f := range h.shelfFolders(address) {
+		counts[name] = int(f.UIDNext)
+	}
+	return counts
+}
+
+func (h *house) shelfFolders(address string) map[string]mailbox.Folder {
 	h.t.Helper()
 	m, err := h.OpenMailbox(h.t.Context(), h.login(address))
 	if err != nil {
@@ -60,16 +80,16 @@ func (h *house) shelves(address string) map[string]int {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	counts := map[string]int{}
+	shelves := map[string]mailbox.Folder{}
 	for _, f := range folders {
 		if name, ok := strings.CutPrefix(f.Name, "Documents/"); ok {
 			if !f.ReadOnly {
 				h.t.Errorf("shelf %s can be written to", f.Name)
 			}
-			counts[name] = int(f.Messages)
+			shelves[name] = f
 		}
 	}
-	return counts
+	return shelves
 }
 
 const pdf = "%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n<< /Root 1 0 R >>\n%%EOF\n"

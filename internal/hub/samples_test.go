@@ -108,7 +108,7 @@ func TestRealInputsEndAsExpected(t *testing.T) {
 				t.Fatal(err)
 			}
 			to := s.to + "@patient.test"
-			before := h.shelves(to)
+			before := h.arrivals(to)
 			err = h.deliver(thomas, attach(thomas, to, s.file, "", filepath.Base(s.file), string(content)), to)
 			if got := ended(h, to, before, err); got != s.want {
 				t.Errorf("%s ends as %q, want %q", s.file, got, s.want)
@@ -123,7 +123,7 @@ func ended(h *house, to string, before map[string]int, err error) string {
 	if err != nil {
 		return ruleOf(err)
 	}
-	for shelf, n := range h.shelves(to) {
+	for shelf, n := range h.arrivals(to) {
 		if n == before[shelf] {
 			continue
 		}
