@@ -150,9 +150,12 @@ func (p *problem) over(rep reply) reply {
 }
 
 // refused is the reply to a refusal of the hub: its own words, the status of
-// its code where it has one.
+// its code where it has one, and its rule unless it must be discreet.
 func refused(r *hub.Refusal, rep reply) (reply, []fhir.Coding) {
-	coding := []fhir.Coding{{System: ruleSystem, Code: r.Rule}}
+	var coding []fhir.Coding
+	if fault.Of(r) != fault.NotFound { // by which rule, would tell that there is something
+		coding = append(coding, fhir.Coding{System: ruleSystem, Code: r.Rule})
+	}
 	if c, ok := codes[r.Code]; ok {
 		rep.status, rep.code = c.status, c.code
 		coding = append(coding, fhir.Coding{System: codeSystem, Code: itoa(r.Code)})

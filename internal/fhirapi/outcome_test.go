@@ -3,6 +3,7 @@ package fhirapi
 import (
 	"errors"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -75,5 +76,19 @@ func TestAServerWithoutWhatItNeedsIsNotMade(t *testing.T) {
 		if _, err := New(newFake(), cfg); !errors.Is(err, fault.Invalid) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestWhatIsDiscreetlyRefusedIsOnlyNotThere(t *testing.T) {
+	s := newServer(t, newFake())
+	want := s.outcome(fault.NotFound)
+	for _, rule := range []string{"block/by-patient", "document/hidden-from-patient", "space/opposed", "habilitation/not-this-type"} {
+		if got := s.outcome(&hub.Refusal{Rule: rule, Kind: fault.NotFound}); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s gives %+v, want what nothing gives: %+v", rule, got, want)
+		}
+	}
+	unknown := s.outcome(&hub.Refusal{Rule: "space/opposed", Kind: fault.NotFound, Code: 902})
+	if c := unknown.resource.Issue[0].Details.Coding; len(c) != 1 || c[0].Code != "902" {
+		t.Errorf("902 gives %+v", c)
 	}
 }

@@ -54,7 +54,8 @@ type amendment struct {
 
 	standing standing
 	document vault.Document
-	refused  turn // by policy, if one is
+	refused  turn            // by policy, if one is
+	allowed  policy.Decision // the last one that policy allowed
 }
 
 // A turn is one thing that is asked for, and what was decided on it.
@@ -89,7 +90,7 @@ func (c DocumentChange) turns() (list []turn) {
 
 // make decides on each thing that is asked for, and writes what is different.
 func (m *amendment) make(t *tx, own string) (err error) {
-	m.document, m.refused = vault.Document{}, turn{}
+	m.document, m.refused, m.allowed = vault.Document{}, turn{}, policy.Decision{}
 	if m.standing, err = m.h.standing(t, m.part, m.actor); err != nil {
 		return err
 	}
@@ -104,6 +105,7 @@ func (m *amendment) make(t *tx, own string) (err error) {
 		return &notTheNewest
 	}
 	if len(done) == 0 {
+		t.note(decided(m.actor.entry(policy.ReadDocument, m.document.ID), m.allowed)) // it is shown as it is
 		return nil
 	}
 	if m.document.Flags.Has(vault.HiddenFromPatient) && !flags.Has(vault.HiddenFromPatient) {
@@ -132,12 +134,20 @@ func (m *amendment) decide() (flags vault.Flags, done []turn, err error) {
 	req, before := m.standing.request, m.document.Flags
 	req.Document = documentFacts(m.document, m.actor)
 	flags = before
-	for _, u := range m.change.turns() {
+	asked := m.change.turns()
+	if len(asked) == 0 { // whoever asks for nothing reads
+		if m.allowed = m.standing.mayRead(m.document, m.actor); !m.allowed.Allow {
+			m.refused = turn{act: policy.ReadDocument, decision: m.allowed}
+			return 0, nil, refuse(m.allowed)
+		}
+	}
+	for _, u := range asked {
 		req.Act = u.act
 		if u.decision = policy.Decide(req); !u.decision.Allow {
 			m.refused = u
 			return 0, nil, refuse(u.decision)
 		}
+		m.allowed = u.decision
 		if flags.Has(u.flag) == u.on {
 			continue
 		}

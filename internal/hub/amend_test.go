@@ -194,3 +194,32 @@ func TestAChangeInterrupted(t *testing.T) {
 		},
 	})
 }
+
+func TestNobodyIsShownADocumentByAChangeThatIsNone(t *testing.T) {
+	w := newWard(t)
+	filed, err := w.add(thomas, note("11488-4"))
+	w.must(err)
+	id, no := filed[0].ID, false
+	for _, c := range []struct {
+		who    string
+		change DocumentChange
+		shown  bool
+	}{
+		{martin, DocumentChange{}, false},
+		{martin, DocumentChange{IfVersion: "another"}, false},
+		{martin, DocumentChange{Deleted: &no}, false},
+		{bruno, DocumentChange{}, false},
+		{adam, DocumentChange{}, false},            // of the establishment of its author, without access
+		{adam, DocumentChange{Deleted: &no}, true}, // who may restore it
+		{thomas, DocumentChange{}, true},
+	} {
+		before := w.length(w.part(alice))
+		v, err := w.ChangeDocument(t.Context(), w.login(c.who), id, c.change)
+		if shown := err == nil && v.Entry.Title != ""; shown != c.shown || !shown && (fault.Of(err) != fault.NotFound || v.Entry.Title != "") {
+			t.Errorf("%s by %s: %+v, %v", id, c.who, v, err)
+		}
+		if e := w.last(alice); w.length(w.part(alice)) == before || e.Refused == c.shown {
+			t.Errorf("%s is not in the trail: %+v", c.who, e)
+		}
+	}
+}

@@ -132,16 +132,21 @@ func told(d policy.Decision) policy.Decision {
 // is a space, so that it takes as long as if there were none.
 func (h *Hub) refused(ctx context.Context, part store.Part, e audit.Entry, a Actor, d policy.Decision) error {
 	e = decided(e, d)
+	elsewhere := e
+	elsewhere.Object = cmp.Or(e.Object, string(part))
+	there, err := h.hasSpace(ctx, part)
+	if err != nil {
+		return err
+	}
 	switch {
 	case policy.Discreet(d.Rule):
-	case part == nowhere:
+	case !there:
 		return h.note(ctx, a.Part, e, refuse(d))
 	default:
 		return h.note(ctx, part, e, refuse(d))
 	}
-	at, elsewhere := part, e
-	elsewhere.Object = cmp.Or(e.Object, string(part))
-	if part == nowhere || e.Act == "find-patient" || d.Rule == "space/unknown" || d.Rule == "space/never-opened" || d.Rule == "space/opposed" || d.Rule == "space/erased" {
+	at := part
+	if !there || e.Act == "find-patient" || d.Rule == "space/unknown" || d.Rule == "space/never-opened" || d.Rule == "space/opposed" || d.Rule == "space/erased" {
 		at, e = hubPart, elsewhere
 	}
 	if err := h.note(ctx, at, e, nil); err != nil {
@@ -154,6 +159,16 @@ func (h *Hub) refused(ctx context.Context, part store.Part, e audit.Entry, a Act
 	}
 	_ = h.throttleSender(a, 1, 1)
 	return refuse(d)
+}
+
+// hasSpace reports whether there is a space in a partition. What names none is
+// only what somebody made up, and keeps no trail.
+func (h *Hub) hasSpace(ctx context.Context, part store.Part) (known bool, err error) {
+	err = h.view(ctx, part, func(r store.Reader) error {
+		_, known, err = patient.Load(r, h.scope(part))
+		return err
+	})
+	return known, err
 }
 
 // once does fn the first time that a session does an act on a record. Who has

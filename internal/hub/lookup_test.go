@@ -10,6 +10,7 @@ import (
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/patient"
 	"vaguemestre/policy"
+	"vaguemestre/vault"
 )
 
 func (w *ward) matricule(address string) ident.Matricule {
@@ -190,4 +191,50 @@ func FuzzIDs(f *testing.F) {
 			t.Errorf("%q names the hub's own partition", id)
 		}
 	})
+}
+
+func TestARecordThatSomebodyMadeUpKeepsNoTrail(t *testing.T) {
+	w := newWard(t)
+	parts := func() (n int) {
+		for _, err := range w.Store.Parts(t.Context()) {
+			w.must(err)
+			n++
+		}
+		return n
+	}
+	for _, who := range []string{thomas, biolab, bruno} {
+		a := w.login(who)
+		_, _ = w.Documents(t.Context(), a, vault.NewID()) // the hub's own trail begins
+		before := parts()
+		made := vault.NewID()
+		for act, do := range map[string]func() error{
+			"history":   func() error { _, err := w.History(t.Context(), a, made, HistoryQuery{}); return err },
+			"choices":   func() error { _, err := w.Choices(t.Context(), a, made); return err },
+			"documents": func() error { _, err := w.Documents(t.Context(), a, made); return err },
+			"document":  func() error { _, err := w.Document(t.Context(), a, made+"."+made); return err },
+			"add":       func() error { _, err := w.AddDocuments(t.Context(), a, made, []Submission{{}}); return err },
+			"change":    func() error { _, err := w.ChangeDocument(t.Context(), a, made+"."+made, DocumentChange{}); return err },
+			"declare":   func() error { return w.Declare(t.Context(), a, made, InCareTeam) },
+			"centre 15": func() error {
+				_, err := w.BreakGlass(t.Context(), a, made, policy.Centre15, "patient inconscient")
+				return err
+			},
+			"break glass": func() error {
+				_, err := w.BreakGlass(t.Context(), a, made, policy.BrokenGlass, "patient inconscient")
+				return err
+			},
+			"who can see": func() error { _, err := w.WhoCanSee(t.Context(), a, made+"."+made); return err },
+			"close":       func() error { _, err := w.CloseSpace(t.Context(), a, made, false); return err },
+			"persons":     func() error { _, err := w.Persons(t.Context(), a, made); return err },
+			"block":       func() error { return w.BlockProfessional(t.Context(), a, made, addr(adam)) },
+		} {
+			if do() == nil {
+				t.Errorf("%s: %s is done in a record that is none", who, act)
+			}
+			if n := parts(); n != before {
+				t.Errorf("%s: %s makes a partition for a record that is none", who, act)
+				before = n
+			}
+		}
+	}
 }
