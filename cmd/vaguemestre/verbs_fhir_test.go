@@ -31,12 +31,17 @@ import (
 //	                         lists these documents and no other; these can be opened, and what somebody
 //	                         filed who may not list the record; the others are not there
 //	act WHO PATIENT ACT [ARG…]    does what the portal or a care program offers; see acts
+//	enrol WHO BORN CARD open|object [LOGIN PASSWORD]
+//	                         a person uses their Vitale card, and the codes that come by mail; "enrol lower …" types
+//	                         the first code in small letters
+//	login-web LOGIN PASSWORD [none]   logs in through the web, with the code that comes, or none
 //	night                    what a hub does by itself as time passes, it does now
 //	outbox FILE              writes every notice there is into FILE, oldest first
 //
 // "!" before a verb expects it to be refused, with a status of 400 or more.
 var recordVerbs = map[string]func(*testscript.TestScript, bool, []string){
-	"record": recordVerb, "fhir": fhirVerb, "deposit": depositVerb, "sees": seesVerb, "act": actVerb, "night": nightVerb, "outbox": outboxVerb,
+	"record": recordVerb, "fhir": fhirVerb, "deposit": depositVerb, "sees": seesVerb, "act": actVerb, "night": nightVerb, "enrol": enrolVerb, "login-web": loginWebVerb,
+	"outbox": outboxVerb,
 }
 
 // acts are what people do in a story, beside filing and reading:
@@ -393,4 +398,29 @@ func outboxVerb(ts *testscript.TestScript, neg bool, args []string) {
 		fmt.Fprintf(&all, "--- %s\n%s\n", filepath.Base(name), b)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), all.Bytes(), 0o600))
+}
+
+func enrolVerb(ts *testscript.TestScript, neg bool, args []string) {
+	code := ""
+	if len(args) > 0 && args[0] == "lower" {
+		code, args = "lower", args[1:]
+	}
+	if len(args) != 4 && len(args) != 6 {
+		ts.Fatalf("usage: enrol [lower] WHO BORN CARD open|object [LOGIN PASSWORD]")
+	}
+	args = append(args, "", "")
+	text, err := stageOf(ts).backstage("enrol", "who", args[0], "born", args[1], "card", args[2], "decision", args[3],
+		"login", args[4], "password", args[5], "code", code)
+	fmt.Fprint(ts.Stdout(), text)
+	expect(ts, neg, err)
+}
+
+func loginWebVerb(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: login-web LOGIN PASSWORD [none]")
+	}
+	args = append(args, "")
+	text, err := stageOf(ts).backstage("login", "login", args[0], "password", args[1], "code", args[2])
+	fmt.Fprint(ts.Stdout(), text)
+	expect(ts, neg, err)
 }

@@ -200,6 +200,7 @@ func (h *Hub) Describe(ctx context.Context, a ident.Address) (d Description, err
 		d.Devices, errs[3] = len(passwords), err
 		head, err := audit.Head(r, s)
 		d.Trail, errs[4] = head.Count, err
+		d.Space.Minor = d.Space.IsMinor(h.Now()) // by the date of birth, where it is known
 		return errors.Join(errs[:]...)
 	})
 	return d, err

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -128,16 +129,16 @@ func (h *Hub) compareInsured(ctx context.Context, p InsuredPerson, i patient.Ins
 	if err != nil && !errors.Is(err, fault.NotFound) {
 		return c, part, err
 	}
-	next := fromRegister(contact, p)
+	next, traits := fromRegister(contact, p), completed(p.Traits, sp.Traits)
 	for _, field := range []struct {
 		name  string
 		other bool
 	}{
-		{"birth_name", p.Traits.BirthName != sp.Traits.BirthName},
-		{"first_names", p.Traits.FirstNames != sp.Traits.FirstNames},
-		{"birth_date", p.Traits.BirthDate != sp.Traits.BirthDate},
-		{"sex", p.Traits.Sex != sp.Traits.Sex},
-		{"birth_place", p.Traits.BirthPlace != sp.Traits.BirthPlace},
+		{"birth_name", traits.BirthName != sp.Traits.BirthName},
+		{"first_names", traits.FirstNames != sp.Traits.FirstNames},
+		{"birth_date", traits.BirthDate != sp.Traits.BirthDate},
+		{"sex", traits.Sex != sp.Traits.Sex},
+		{"birth_place", traits.BirthPlace != sp.Traits.BirthPlace},
 		{"cards", !slices.EqualFunc(i.Cards, was.Cards, sameCard)},
 		{"holder", i.Holder != was.Holder},
 		{"deceased", i.Deceased != was.Deceased},
@@ -153,6 +154,15 @@ func (h *Hub) compareInsured(ctx context.Context, p InsuredPerson, i patient.Ins
 }
 
 func sameCard(a, b patient.Card) bool { return a.Model == b.Model && slices.Equal(a.Hash, b.Hash) }
+
+// completed gives the traits that a line of the register names, and keeps those
+// on which it is silent: a file may lack a column.
+func completed(said, known patient.Traits) patient.Traits {
+	said.BirthDate = cmp.Or(said.BirthDate, known.BirthDate)
+	said.Sex = cmp.Or(said.Sex, known.Sex)
+	said.BirthPlace = cmp.Or(said.BirthPlace, known.BirthPlace)
+	return said
+}
 
 // fromRegister completes a contact with what the register says, where the
 // patient has not said otherwise.
@@ -208,10 +218,14 @@ func (h *Hub) applyInsured(ctx context.Context, operator string, part store.Part
 		if err != nil {
 			return err
 		}
+		sp, _, err := patient.Load(t, t.Scope)
+		if err != nil {
+			return err
+		}
 		i.Dependants = was.Dependants
 		t.note(byOperator(operator, audit.ActRegister, ""))
 		err = errors.Join(
-			patient.Correct(t, t.Scope, p.Traits),
+			patient.Correct(t, t.Scope, completed(p.Traits, sp.Traits)),
 			patient.Register(t, t.Scope, i),
 			patient.SetContact(t, t.Scope, cert, contact))
 		if n := (Notice{Kind: NoticeSpaceMade, Channel: ByMail, To: contact.Mail}); err == nil && tell {

@@ -93,3 +93,32 @@ func TestALineWithACardThatCannotBeIsRefused(t *testing.T) {
 		t.Errorf("gives %v", err)
 	}
 }
+
+func TestAMinorIsDescribedByTheirDateOfBirth(t *testing.T) {
+	h := newTown(t)
+	for _, p := range []InsuredPerson{h.karim, h.lina} {
+		d, err := h.Describe(t.Context(), addr(h.address(p)))
+		if err != nil || d.Space.Minor != (p.Traits.BirthDate == h.lina.Traits.BirthDate) {
+			t.Errorf("born on %s: minor %t, %v", p.Traits.BirthDate, d.Space.Minor, err)
+		}
+	}
+}
+
+func TestARegisterThatLacksAColumnTakesNothingAway(t *testing.T) {
+	h := newHouse(t)
+	p := insured("2852099999011", "MERCIER", "19850000")
+	p.Traits.Sex, p.Traits.BirthPlace = "F", "99999"
+	h.register(true, p)
+	p.Traits.Sex, p.Traits.BirthPlace, p.Traits.BirthName = "", "", "MERCIER-ROY"
+	if got := h.register(true, p); len(got) != 1 || !slices.Equal(got[0].Changed, []string{"birth_name"}) {
+		t.Errorf("changes: %+v", got)
+	}
+	a, err := h.PatientAddress(p.Matricule)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := h.Describe(t.Context(), a)
+	if got := d.Space.Traits; err != nil || got.Sex != "F" || got.BirthPlace != "99999" || got.BirthName != "MERCIER-ROY" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
