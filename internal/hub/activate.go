@@ -153,7 +153,7 @@ func (h *Hub) AskContactCode(ctx context.Context, ticket string, by Channel, add
 	}
 	if address == "" {
 		c, err := h.contactOf(ctx, e.Part)
-		if err != nil && !errors.Is(err, fault.NotFound) {
+		if err != nil {
 			return err
 		}
 		if address = c.Mail; by == BySMS {
@@ -244,8 +244,8 @@ func (h *Hub) AskLastCode(ctx context.Context, ticket string, by Channel) error 
 	if _, to := route(c, by); to == "" || by == "" {
 		return fmt.Errorf("hub: last code: %w", fault.Invalid)
 	}
-	if h.human.codes.Add("login "+string(e.Part), 1, h.Now()) > maxCodes {
-		return fmt.Errorf("hub: last code: %w", fault.Throttled)
+	if err := h.countCode("login "+string(e.Part), maxCodes); err != nil {
+		return err
 	}
 	return tooSoon(h.step(ctx, e, patient.Name, func(t *tx, now *patient.Enrolment) error {
 		now.Last = string(by)

@@ -55,7 +55,7 @@ func TestEveryActOfTheTrailHasItsWords(t *testing.T) {
 				}
 			case *ast.CallExpr:
 				// Which argument names the act, by the function that is called.
-				place := map[string]int{"byOperator": 1, "noteOperator": 3, "did": 0, "act": 0}
+				place := map[string]int{"byOperator": 1, "byHub": 0, "did": 0, "act": 0}
 				if i, ok := place[nameOf(n.Fun)]; ok && i < len(n.Args) {
 					found++
 					at(fset.Position(n.Pos()), n.Args[i])

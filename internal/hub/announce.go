@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
@@ -97,7 +96,7 @@ func (h *Hub) tellWaiting(ctx context.Context, part store.Part, w vault.Announce
 			if now.ID != w.ID || !now.Told.IsZero() {
 				continue
 			}
-			t.note(audit.Entry{Actor: audit.SystemActor, Role: audit.SystemActor, Act: "tell-announcement", Object: w.ID})
+			t.note(byHub("tell-announcement", w.ID))
 			if err := vault.Told(t, t.Scope, now, t.now); err != nil {
 				return err
 			}
@@ -126,7 +125,7 @@ func (h *Hub) showAtLast(ctx context.Context, part store.Part, id string) (shown
 		if err != nil {
 			return err
 		}
-		t.note(audit.Entry{Actor: audit.SystemActor, Role: audit.SystemActor, Act: "announce-by-time", Object: id})
+		t.note(byHub("announce-by-time", id))
 		_, err = vault.Change(t, t.Scope, d, d.Flags&^vault.HiddenFromPatient|keep, t.now)
 		shown = err == nil
 		return err

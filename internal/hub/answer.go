@@ -240,7 +240,7 @@ func (h *Hub) settle(ctx context.Context, from store.Part, l outbox.Line, c carg
 	if err != nil {
 		return fmt.Errorf("hub: outbox: %w", fault.Corrupt)
 	}
-	line, owed := Recipient{Address: a, Notify: c.Notify, Original: c.Original}.report(refusal)
+	line, owed := Recipient{Address: a, Notify: c.Notify, Original: c.Original}.outcome(refusal)
 	done := func(t *tx) (bool, error) { return outbox.Done(t, l.ID) }
 	if !owed {
 		return h.commit(ctx, from, func(t *tx) error {
@@ -248,7 +248,7 @@ func (h *Hub) settle(ctx context.Context, from store.Part, l outbox.Line, c carg
 			return err
 		})
 	}
-	return h.post(ctx, from, dsn.Delivery{
+	return h.report(ctx, from, dsn.Delivery{
 		To: c.Sender, EnvelopeID: c.EnvelopeID, Arrival: c.Arrival, Recipients: []dsn.Recipient{line},
 	}, done)
 }

@@ -136,7 +136,7 @@ func (h *Hub) fileAll(ctx context.Context, p *parcel, to []addressee) error {
 	if len(refused) == len(to) {
 		return refused[0].Refusal
 	}
-	return h.notify(ctx, p, to, refused)
+	return h.reportDelivery(ctx, p, to, refused)
 }
 
 // file files a mail with one addressee: sealed first, blobs next, then one

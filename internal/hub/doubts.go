@@ -31,7 +31,7 @@ type Doubt struct {
 // Doubts lists the documents whose identity is to be verified, oldest first. It
 // needs no hub key. That the operator looked is in the trail of the hub.
 func (h *Hub) Doubts(ctx context.Context, operator string) (list []Doubt, err error) {
-	if err := h.noteOperator(ctx, hubPart, operator, "list-doubts", ""); err != nil {
+	if err := h.note(ctx, hubPart, byOperator(operator, "list-doubts", "")); err != nil {
 		return nil, err
 	}
 	parts, err := h.waiting(ctx)
@@ -129,7 +129,7 @@ func (h *Hub) tellWithdrawn(ctx context.Context, part store.Part, d vault.Docume
 	doubtful(&line, reasons)
 	line.RemarkFR = "Un document de ce message a été retiré du dossier. " + line.RemarkFR
 	line.RemarkEN = "A document of this message was withdrawn from the record. " + line.RemarkEN
-	return h.post(ctx, to, dsn.Delivery{
+	return h.report(ctx, to, dsn.Delivery{
 		To: d.Entry.Sender, Arrival: d.Entry.Filed, Recipients: []dsn.Recipient{line},
 		Original: []byte("Message-ID: <" + d.Entry.MessageID + ">\r\n\r\n"),
 	}, func(*tx) (bool, error) { return true, nil })

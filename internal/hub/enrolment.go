@@ -121,9 +121,6 @@ const toContactOf = "="
 // checked; before they have checked anything, to what the register says.
 func (h *Hub) registered(ctx context.Context, part store.Part, by Channel) (to, phrase string, err error) {
 	c, err := h.contactOf(ctx, part)
-	if errors.Is(err, fault.NotFound) {
-		return "", "", nil
-	}
 	if err != nil {
 		return "", "", err
 	}
@@ -205,7 +202,7 @@ func (h *Hub) redeemLetter(ctx context.Context, at Attempt, c claimant, code str
 // again, terms and contacts that hold are not asked for again.
 func (h *Hub) startEnrolment(ctx context.Context, part store.Part, ticket string) error {
 	c, err := h.contactOf(ctx, part)
-	if err != nil && !errors.Is(err, fault.NotFound) {
+	if err != nil {
 		return err
 	}
 	return h.commit(ctx, part, func(t *tx) error {
@@ -288,16 +285,13 @@ func (h *Hub) Enrolment(ctx context.Context, ticket string) (Enrolment, error) {
 		return Enrolment{}, err
 	}
 	view := Enrolment{Ticket: ticket, Name: e.space.Traits.Name(), State: e.space.State, Left: e.now.Left()}
-	err = h.view(ctx, e.Part, func(r store.Reader) error {
-		who, _, err := account.LoadPerson(r, p, e.Part)
-		view.Login = who.Login
-		return err
-	})
+	who, _, err := h.personIn(ctx, p, e.Part)
 	if err != nil {
 		return Enrolment{}, err
 	}
+	view.Login = who.Login
 	c, err := h.contactOf(ctx, e.Part)
-	if err != nil && !errors.Is(err, fault.NotFound) {
+	if err != nil {
 		return Enrolment{}, err
 	}
 	view.Mail, view.Phone = patient.MaskMail(c.Mail), patient.MaskPhone(c.Phone)

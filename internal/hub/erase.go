@@ -33,7 +33,7 @@ func (h *Hub) Erase(ctx context.Context, operator string, a ident.Address) error
 		h.Log.Warn("answers of an erased patient are dropped", "err", err)
 	}
 	c, err := h.contactOf(ctx, part)
-	if err != nil && !errors.Is(err, fault.NotFound) {
+	if err != nil {
 		h.Log.Warn("contact of an erased patient not read", "err", err)
 	}
 	if err := h.erase(ctx, operator, part, a); err != nil {

@@ -26,7 +26,7 @@ func (h *Hub) Export(ctx context.Context, operator string, a ident.Address, to *
 		return 0, err
 	}
 	defer h.keys.forget(part)
-	if err := h.noteOperator(ctx, part, operator, "export", to.Fingerprint()); err != nil {
+	if err := h.note(ctx, part, byOperator(operator, "export", to.Fingerprint())); err != nil {
 		return 0, err
 	}
 	err = h.view(ctx, part, func(r store.Reader) error {

@@ -87,11 +87,7 @@ func (h *Hub) changeFactors(ctx context.Context, a Actor, fn func(*tx, *account.
 
 // Contact returns how an actor is told that something has happened.
 func (h *Hub) Contact(ctx context.Context, a Actor) (patient.Contact, error) {
-	c, err := h.contactOf(ctx, a.Part)
-	if errors.Is(err, fault.NotFound) {
-		return patient.Contact{}, nil
-	}
-	return c, err
+	return h.contactOf(ctx, a.Part)
 }
 
 // SetPhrase keeps the phrase by which an actor knows our messages from forged
@@ -116,8 +112,8 @@ func (h *Hub) BeginContact(ctx context.Context, a Actor, by Channel, address str
 	if err != nil {
 		return err
 	}
-	if h.human.codes.Add("contact "+string(a.Part), 1, h.Now()) > maxCodes {
-		return fmt.Errorf("hub: contact: %w", fault.Throttled)
+	if err := h.countCode("contact "+string(a.Part), maxCodes); err != nil {
+		return err
 	}
 	err = h.changeContact(ctx, a, func(t *tx, p *account.Pepper, c *patient.Contact) (bool, error) {
 		code, err := account.IssueCode(t, p, a.Part, purpose, 0, t.now)

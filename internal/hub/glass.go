@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,11 +10,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
-	"vaguemestre/internal/mailbox"
-	"vaguemestre/internal/message"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
@@ -120,19 +116,6 @@ func letters(s string) (n int) {
 	return n
 }
 
-// note writes an entry and gives the error of what it tells of, or that of
-// writing.
-func (h *Hub) note(ctx context.Context, part store.Part, e audit.Entry, result error) error {
-	err := h.commit(ctx, part, func(t *tx) error {
-		t.note(e)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return result
-}
-
 // warnPhysician writes to the treating physician that somebody asks for an
 // emergency access, if it will be granted. It does so before, so that none is
 // ever granted of which the physician was not told; a mailbox that takes nothing
@@ -161,8 +144,8 @@ func (h *Hub) warnPhysician(ctx context.Context, a Actor, part store.Part, ask f
 	}
 	address, err := ident.ParseAddress(physician.Who.Address)
 	if err == nil {
-		err = h.leaveNotice(ctx, address, "Accès en urgence au dossier d'un de vos patients / Emergency access to the record of one of your patients",
-			noticeOf(f.space, a, f.request))
+		err = h.writeTo(ctx, address, "Accès en urgence au dossier d'un de vos patients / Emergency access to the record of one of your patients",
+			warningOf(f.space, a, f.request))
 	}
 	if err != nil {
 		h.Log.Error("treating physician is not told of an emergency access", "err", err)
@@ -170,9 +153,9 @@ func (h *Hub) warnPhysician(ctx context.Context, a Actor, part store.Part, ask f
 	return ctx.Err()
 }
 
-// noticeOf tells a treating physician whose record was asked for, by whom and
+// warningOf tells a treating physician whose record was asked for, by whom and
 // when. It says nothing of health: the reason is in the patient's trail.
-func noticeOf(sp patient.Space, a Actor, q policy.Request) string {
+func warningOf(sp patient.Space, a Actor, q policy.Request) string {
 	fr, en := "bris de glace", "breaking the glass"
 	if q.Emergency.Kind == policy.Centre15 {
 		fr, en = "centre de régulation (SAMU)", "the regulation centre (SAMU)"
@@ -185,38 +168,4 @@ func noticeOf(sp patient.Space, a Actor, q policy.Request) string {
 		"You are the treating physician of this patient. On %s, %s asked for emergency access to the record, by %s. Your patient is told as well.\n",
 		sp.Traits.Name(), sp.Matricule, q.Now.Format("02/01/2006 à 15:04 MST"), who, a.Profession.Label(), fr,
 		q.Now.Format("2006-01-02 15:04 MST"), who, en)
-}
-
-// leaveNotice files a mail of the hub's own in a mailbox of this hub.
-func (h *Hub) leaveNotice(ctx context.Context, to ident.Address, subject, text string) error {
-	part, err := h.mailboxAt(ctx, to)
-	if err != nil {
-		return err
-	}
-	now := h.Now().UTC()
-	raw, err := message.Compose(message.Draft{
-		From: []message.Address{{Name: "Vaguemestre", Mailbox: "postmaster", Host: h.Domain}},
-		To:   []message.Address{{Mailbox: to.Local(), Host: to.Domain()}}, Date: now,
-		MessageID: strings.ToLower(rand.Text()) + "@" + h.Domain, Subject: subject, Text: text,
-	}, rand.Reader)
-	if err != nil {
-		return fmt.Errorf("hub: notice: %w", err)
-	}
-	cert, err := h.certOf(ctx, part)
-	if err != nil {
-		return err
-	}
-	s, err := h.sealOwn(Actor{Part: part}, cert, raw, now)
-	if err != nil {
-		return err
-	}
-	if err := h.putBlobs(ctx, part, s.objects); err != nil {
-		return err
-	}
-	return h.do(ctx, part, func(t *tx) error {
-		s.keep(t)
-		t.note(audit.Entry{Actor: audit.SystemActor, Act: "notify"})
-		_, _, err := mailbox.File(t, mailbox.Inbox, s.filing)
-		return err
-	})
 }

@@ -152,9 +152,7 @@ func (h *Hub) openTrail(ctx context.Context, a Actor, recordID, act string) (*op
 	if err != nil {
 		return nil, err
 	}
-	note := func() error {
-		return h.commit(ctx, part, func(t *tx) error { t.note(decided(a.did(act, ""), d)); return nil })
-	}
+	note := func() error { return h.note(ctx, part, decided(a.did(act, ""), d)) }
 	if act == audit.ActReadTrail {
 		err = h.once(a, part, act, note)
 	} else {

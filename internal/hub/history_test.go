@@ -198,7 +198,7 @@ func TestReadingAHistoryIsInItOnceASession(t *testing.T) {
 func TestAHistoryIsExportedWhole(t *testing.T) {
 	w, _, _ := newHistory(t)
 	for range exportBatch { // several batches
-		w.must(w.noteOperator(t.Context(), w.part(alice), "=1+1", "why", ""))
+		w.must(w.note(t.Context(), w.part(alice), byOperator("=1+1", "why", "")))
 	}
 	a := w.login(alice)
 	var lines, table bytes.Buffer

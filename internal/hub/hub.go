@@ -222,7 +222,7 @@ func (h *Hub) commit(ctx context.Context, part store.Part, fn func(*tx) error) e
 	if err := h.readRights(ctx); err != nil {
 		return err
 	}
-	if err := h.announce(ctx, part); err != nil {
+	if err := h.sayAlive(ctx, part); err != nil {
 		return err
 	}
 	grown := false

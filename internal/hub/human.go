@@ -22,7 +22,7 @@ type human struct {
 	pepper *account.Pepper
 
 	hints *bounded[store.Part, time.Time] // partitions hinted by notices, and when
-	codes *limit.Window                   // codes asked for, per person and per address
+	codes *limit.Window                   // codes and invitations asked for, per person and per address
 
 	passkeys *account.Passkeys // nil: no web domain is configured
 }
@@ -136,6 +136,15 @@ func refuseCode(result account.CodeResult) error {
 		return &codeExhausted
 	}
 	return fmt.Errorf("hub: code: %w", fault.Unauthenticated)
+}
+
+// countCode counts something that is sent at somebody's request; of more than max
+// in a day it is fault.Throttled.
+func (h *Hub) countCode(what string, max int) error {
+	if h.human.codes.Add(what, 1, h.Now()) > max {
+		return fmt.Errorf("hub: code: %w", fault.Throttled)
+	}
+	return nil
 }
 
 // tooSoon turns account.ErrTooSoon into words.

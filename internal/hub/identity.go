@@ -89,11 +89,7 @@ func (h *Hub) ChangePassword(ctx context.Context, at Attempt, a Actor, old, pass
 	if err != nil {
 		return err
 	}
-	var was account.Person
-	err = h.view(ctx, a.Part, func(r store.Reader) error {
-		was, _, err = account.LoadPerson(r, p, a.Part)
-		return err
-	})
+	was, _, err := h.personIn(ctx, p, a.Part)
 	if err != nil {
 		return err
 	}

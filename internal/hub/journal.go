@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -76,7 +75,7 @@ func (h *Hub) Checkpoint(ctx context.Context) error {
 	if h.signs() {
 		err = h.sign(ctx, parts)
 	} else {
-		err = h.tell(ctx, parts)
+		err = h.handOver(ctx, parts)
 	}
 	if err != nil {
 		h.journal.grew(parts...) // for the next time
@@ -84,8 +83,8 @@ func (h *Hub) Checkpoint(ctx context.Context) error {
 	return err
 }
 
-// tell tells the process that signs which trails have grown.
-func (h *Hub) tell(ctx context.Context, parts []store.Part) error {
+// handOver tells the process that signs which trails have grown.
+func (h *Hub) handOver(ctx context.Context, parts []store.Part) error {
 	if !h.journal.told {
 		return nil
 	}
@@ -99,9 +98,9 @@ func (h *Hub) tell(ctx context.Context, parts []store.Part) error {
 	})
 }
 
-// announce says, before a first trail grows in a process that only tells, that
+// sayAlive says, before a first trail grows in a process that only tells, that
 // it is alive. It costs one flush in the life of the process.
-func (h *Hub) announce(ctx context.Context, part store.Part) error {
+func (h *Hub) sayAlive(ctx context.Context, part store.Part) error {
 	if part == audit.Grown || h.signs() {
 		return nil
 	}
@@ -125,7 +124,7 @@ func (h *Hub) sign(ctx context.Context, parts []store.Part) error {
 		return err
 	}
 	j, now := h.journal, h.Now().UTC()
-	told, err := h.told(ctx, now)
+	told, err := h.handedOver(ctx, now)
 	if err != nil {
 		return err
 	}
@@ -173,7 +172,8 @@ func (h *Hub) openJournal(ctx context.Context) error {
 	return nil
 }
 
-func (h *Hub) told(ctx context.Context, now time.Time) (told audit.Told, err error) {
+// handedOver reads what other processes have handed over.
+func (h *Hub) handedOver(ctx context.Context, now time.Time) (told audit.Told, err error) {
 	err = h.view(ctx, audit.Grown, func(r store.Reader) error {
 		told, err = audit.ReadTold(r, h.scope(audit.Grown), now.Add(-deadAfter))
 		return err
@@ -210,7 +210,10 @@ func (h *Hub) grownHeads(ctx context.Context, all bool, parts []store.Part) (map
 	}
 	if all {
 		for part, err := range h.Store.Parts(ctx) {
-			if err := cmp.Or(err, look(part)); err != nil {
+			if err == nil {
+				err = look(part)
+			}
+			if err != nil {
 				return nil, err
 			}
 		}

@@ -47,7 +47,7 @@ func (h *Hub) ExportSealed(ctx context.Context, operator string, q LegalRequest,
 			return n, err
 		}
 	}
-	if err := h.noteOperator(ctx, at, operator, "export-sealed-trail", q.Reference); err != nil {
+	if err := h.note(ctx, at, byOperator(operator, "export-sealed-trail", q.Reference)); err != nil {
 		return n, err
 	}
 	told, periods, err := h.evidence(ctx, q)

@@ -132,7 +132,7 @@ func TestATrailIsDestroyedTenYearsAfterItsSpaceWasClosed(t *testing.T) {
 	h.now = start.AddDate(audit.Retention, 0, 1)
 	expire()
 	left("alice bruno adam")
-	if err := h.noteOperator(t.Context(), parts[emma], "marie", "why", ""); err != nil {
+	if err := h.note(t.Context(), parts[emma], byOperator("marie", "why", "")); err != nil {
 		t.Fatal(err)
 	}
 	h.verifies() // the chain goes on from the cut

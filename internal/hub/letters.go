@@ -2,11 +2,9 @@ package hub
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"vaguemestre/internal/account"
-	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
@@ -63,7 +61,7 @@ func (h *Hub) Letters(ctx context.Context, operator string) (list []Letter, err 
 			return list, err
 		}
 		c, err := h.contactOf(ctx, part)
-		if err != nil && !errors.Is(err, fault.NotFound) {
+		if err != nil {
 			return list, err
 		}
 		if c.Mail != "" || c.Phone != "" {

@@ -179,7 +179,7 @@ func (h *Hub) liveOn(ctx context.Context, part store.Part) error {
 			return nil // the owner was faster
 		}
 		_, err = h.happen(t, e)
-		t.note(audit.Entry{Actor: audit.SystemActor, Act: string(e)})
+		t.note(byHub(string(e), ""))
 		return err
 	})
 }

@@ -147,12 +147,7 @@ func (a Actor) policy() policy.Actor {
 // returns the error of the attempt.
 func (h *Hub) LoginFailed(ctx context.Context, at Attempt) error {
 	throttled := h.throttleLogin(at, 1)
-	err := h.commit(ctx, hubPart, func(t *tx) error {
-		who := h.Index.MAC("hub/login-failed", strings.ToLower(at.Login))
-		t.note(audit.Entry{Actor: at.Remote.String(), Act: policy.Login.String(),
-			Object: fmt.Sprintf("%s %x", at.Protocol, who[:8]), Refused: true})
-		return nil
-	})
+	err := h.noteStranger(ctx, at, strings.ToLower(at.Login))
 	switch {
 	case err != nil:
 		return fmt.Errorf("hub: login: %w", err)
@@ -160,6 +155,14 @@ func (h *Hub) LoginFailed(ctx context.Context, at Attempt) error {
 		return throttled
 	}
 	return fmt.Errorf("hub: login: %w", fault.Unauthenticated)
+}
+
+// noteStranger writes into the trail of the hub that somebody who is nobody here
+// tried to log in: not who, but so that the same one is known again.
+func (h *Hub) noteStranger(ctx context.Context, at Attempt, who string) error {
+	mac := h.Index.MAC("hub/login-failed", who)
+	return h.note(ctx, hubPart, audit.Entry{Actor: at.Remote.String(), Act: policy.Login.String(),
+		Object: fmt.Sprintf("%s %x", at.Protocol, mac[:8]), Refused: true})
 }
 
 // network names where a client is: its address, and with IPv6 the /64 around it,

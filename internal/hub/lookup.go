@@ -63,12 +63,9 @@ func (h *Hub) lookUp(ctx context.Context, a Actor, part store.Part) (v PatientVi
 	_ = h.throttleSender(a, 1, 0)
 	v = f.view(part, d)
 	return v, h.once(a, part, "find-patient", func() error {
-		return h.commit(ctx, part, func(t *tx) error {
-			e := a.did("find-patient", "")
-			e.Rule = v.Access.Rule
-			t.note(e)
-			return nil
-		})
+		e := a.did("find-patient", "")
+		e.Rule = v.Access.Rule
+		return h.note(ctx, part, e)
 	})
 }
 
@@ -101,7 +98,7 @@ func mayKnow(a Actor, f standing, d policy.Decision) bool {
 // view says what an actor who may know of the record is told.
 func (f standing) view(part store.Part, d policy.Decision) PatientView {
 	v := PatientView{
-		ID: string(part), State: f.space.State, Since: f.space.Since, Access: told(d),
+		ID: string(part), State: f.space.State, Since: f.space.Since, Access: disclosed(d),
 		Treating: f.relation.Role == patient.TreatingPhysician && f.relation.Blocked.IsZero(),
 	}
 	v.Matricule, _ = ident.ParseMatricule(f.space.Matricule)
@@ -114,9 +111,9 @@ func (f standing) view(part store.Part, d policy.Decision) PatientView {
 	return v
 }
 
-// told returns a decision as the one it is about may know it: what the patient
+// disclosed returns a decision as the one it is about may know it: what the patient
 // has chosen looks like the absence of a consent.
-func told(d policy.Decision) policy.Decision {
+func disclosed(d policy.Decision) policy.Decision {
 	switch {
 	case d.Allow, strings.HasPrefix(d.Rule, "habilitation/"), d.Rule == "document/only-named-persons-read", d.Rule == "space/closed":
 		return d
@@ -138,22 +135,21 @@ func (h *Hub) refused(ctx context.Context, part store.Part, e audit.Entry, a Act
 	if err != nil {
 		return err
 	}
-	switch {
-	case policy.Discreet(d.Rule):
-	case !there:
-		return h.note(ctx, a.Part, e, refuse(d))
-	default:
-		return h.note(ctx, part, e, refuse(d))
+	if !policy.Discreet(d.Rule) {
+		if !there {
+			part = a.Part
+		}
+		return cmp.Or(h.note(ctx, part, e), refuse(d))
 	}
 	at := part
 	if !there || e.Act == "find-patient" || d.Rule == "space/unknown" || d.Rule == "space/never-opened" || d.Rule == "space/opposed" || d.Rule == "space/erased" {
 		at, e = hubPart, elsewhere
 	}
-	if err := h.note(ctx, at, e, nil); err != nil {
+	if err := h.note(ctx, at, e); err != nil {
 		return err
 	}
 	if a.Part != at {
-		if err := h.note(ctx, a.Part, elsewhere, nil); err != nil {
+		if err := h.note(ctx, a.Part, elsewhere); err != nil {
 			return err
 		}
 	}
@@ -210,11 +206,8 @@ func (h *Hub) countRecord(ctx context.Context, a Actor, part store.Part) error {
 	}
 	h.Log.Warn("professional opens too many records", "actor", a.Address)
 	for _, p := range []store.Part{part, a.Part} {
-		err := h.commit(ctx, p, func(t *tx) error {
-			t.note(decided(a.entry(policy.ListDocuments, ""), policy.Decision{Rule: tooManyRecords.Rule}))
-			return nil
-		})
-		if err != nil {
+		e := decided(a.entry(policy.ListDocuments, ""), policy.Decision{Rule: tooManyRecords.Rule})
+		if err := h.note(ctx, p, e); err != nil {
 			return fmt.Errorf("hub: too many records: %w", err)
 		}
 	}

@@ -185,7 +185,7 @@ func (h *Hub) takeNotices(ctx context.Context, part store.Part, max int) (due []
 // nowhere to go is dropped.
 func (h *Hub) address(ctx context.Context, part store.Part, due []outbox.Notice) (list []Outgoing, err error) {
 	c, err := h.contactOf(ctx, part)
-	if err != nil && !errors.Is(err, fault.NotFound) {
+	if err != nil {
 		return nil, err
 	}
 	p, err := h.pepper(ctx)
@@ -226,19 +226,19 @@ func (h *Hub) address(ctx context.Context, part store.Part, due []outbox.Notice)
 	return list, errors.Join(errs...)
 }
 
-// contactOf opens the contact of a partition's owner, fault.NotFound if there is
-// none.
+// contactOf opens the contact of a partition's owner: the zero Contact if there
+// is none, or no owner.
 func (h *Hub) contactOf(ctx context.Context, part store.Part) (c patient.Contact, err error) {
 	key, err := h.unlock(ctx, part)
+	if errors.Is(err, fault.NotFound) {
+		return c, nil
+	}
 	if err != nil {
 		return c, err
 	}
 	defer h.forgetKey(part)
 	err = h.view(ctx, part, func(r store.Reader) error {
-		var ok bool
-		if c, ok, err = patient.LoadContact(r, h.scope(part), key); err == nil && !ok {
-			err = fmt.Errorf("hub: contact: %w", fault.NotFound)
-		}
+		c, _, err = patient.LoadContact(r, h.scope(part), key)
 		return err
 	})
 	return c, err
@@ -269,7 +269,7 @@ func route(c patient.Contact, by Channel) (Channel, string) {
 func (h *Hub) NoticeSent(ctx context.Context, id string) error {
 	return h.atNotice(ctx, id, func(t *tx, n outbox.Notice) error {
 		outbox.DropNotice(t, n.ID)
-		return noteNotice(t, audit.Entry{Actor: "hub", Act: "send-notice", Object: n.Kind})
+		return noteNotice(t, byHub("send-notice", n.Kind))
 	})
 }
 
@@ -292,7 +292,9 @@ func (h *Hub) dropNotice(ctx context.Context, id, why string) error {
 	h.Log.Info("notice dropped", "cause", why)
 	return h.atNotice(ctx, id, func(t *tx, n outbox.Notice) error {
 		outbox.DropNotice(t, n.ID)
-		return noteNotice(t, audit.Entry{Actor: "hub", Act: "send-notice", Object: n.Kind + ", " + why, Refused: true})
+		e := byHub("send-notice", n.Kind+", "+why)
+		e.Refused = true
+		return noteNotice(t, e)
 	})
 }
 

@@ -87,16 +87,11 @@ func (h *Hub) answerer(ctx context.Context, at *Attempt, y *account.Passkeys, p 
 	if err != nil {
 		return nowhere, wrongAnswer(err)
 	}
-	known := false
-	err = h.view(ctx, part, func(r store.Reader) error {
-		var who account.Person
-		who, known, err = account.LoadPerson(r, p, part)
-		at.Login = who.Login
-		return err
-	})
+	who, known, err := h.personIn(ctx, p, part)
 	if err != nil || !known {
 		return nowhere, err
 	}
+	at.Login = who.Login
 	return part, nil
 }
 

@@ -90,8 +90,8 @@ func (h *Hub) Invite(ctx context.Context, a Actor, recordID string, invited iden
 // invited finds the space of somebody who is asked to help, for one who does not
 // invite too many.
 func (h *Hub) invited(ctx context.Context, a Actor, invited ident.Address) (store.Part, error) {
-	if h.human.codes.Add("invite "+string(a.Part), 1, h.Now()) > maxInvitations {
-		return "", fmt.Errorf("hub: invite: %w", fault.Throttled)
+	if err := h.countCode("invite "+string(a.Part), maxInvitations); err != nil {
+		return "", err
 	}
 	if err := h.throttleSender(a, 1, 0); err != nil {
 		return "", err
@@ -301,7 +301,7 @@ func (h *Hub) lapse(ctx context.Context, part store.Part, sp patient.Space) erro
 		over, err = patient.Lapse(t, t.Scope, sp.IsMinor(t.now), t.now)
 		ofAge := false
 		for _, p := range over {
-			t.note(audit.Entry{Actor: audit.SystemActor, Act: "lapse-person", Object: p.Address})
+			t.note(byHub("lapse-person", p.Address))
 			ofAge = ofAge || p.Kind == patient.Representative && p.State == patient.Ended
 		}
 		if err != nil || !ofAge {
@@ -314,7 +314,8 @@ func (h *Hub) lapse(ctx context.Context, part store.Part, sp patient.Space) erro
 	}
 	var errs []error
 	for _, p := range over {
-		e := audit.Entry{Actor: audit.SystemActor, Act: "lapse-person", OnBehalf: sp.Traits.Name()}
+		e := byHub("lapse-person", "")
+		e.OnBehalf = sp.Traits.Name()
 		errs = append(errs, h.unhelp(ctx, p.Part, part, e))
 	}
 	return errors.Join(errs...)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"vaguemestre/internal/audit"
 	"vaguemestre/internal/directory"
 	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
@@ -75,17 +74,6 @@ func (h *Hub) LoginProfessional(ctx context.Context, n ident.RPPS, at Attempt, d
 		return a, failed
 	}
 	return Actor{}, errors.Join(h.noteStranger(ctx, at, n.String()), err)
-}
-
-// noteStranger writes into the trail of the hub that somebody proved who they
-// are, and may not log in.
-func (h *Hub) noteStranger(ctx context.Context, at Attempt, who string) error {
-	mac := h.Index.MAC("hub/login-failed", who)
-	return h.commit(ctx, hubPart, func(t *tx) error {
-		t.note(audit.Entry{Actor: at.Remote.String(), Act: policy.Login.String(),
-			Object: fmt.Sprintf("%s %x", at.Protocol, mac[:8]), Refused: true})
-		return nil
-	})
 }
 
 // begin begins a session for the professional of that number in the mailbox of a

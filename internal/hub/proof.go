@@ -132,5 +132,5 @@ func (h *Hub) ProofOf(ctx context.Context, operator string, a ident.Address) (Pr
 	if err != nil {
 		return Proof{}, err
 	}
-	return p, h.noteOperator(ctx, part, operator, "give-proof", p.Reference)
+	return p, h.note(ctx, part, byOperator(operator, "give-proof", p.Reference))
 }

@@ -154,8 +154,5 @@ func (h *Hub) noteProvisional(ctx context.Context, at Attempt, whose, claim stor
 	if whose == "" {
 		whose, e.Object = hubPart, "provisional "+string(claim)[:17]
 	}
-	return h.commit(ctx, whose, func(t *tx) error {
-		t.note(e)
-		return nil
-	})
+	return h.note(ctx, whose, e)
 }

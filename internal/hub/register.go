@@ -126,7 +126,7 @@ func (h *Hub) compareInsured(ctx context.Context, p InsuredPerson, i patient.Ins
 		return c, part, err
 	}
 	contact, err := h.contactOf(ctx, part)
-	if err != nil && !errors.Is(err, fault.NotFound) {
+	if err != nil {
 		return c, part, err
 	}
 	next, traits := fromRegister(contact, p), completed(p.Traits, sp.Traits)
@@ -201,7 +201,7 @@ func (h *Hub) putOnCard(ctx context.Context, holder, on ident.Matricule) (unknow
 // open, if the register says how.
 func (h *Hub) applyInsured(ctx context.Context, operator string, part store.Part, p InsuredPerson, i patient.Insured, tell bool) error {
 	contact, err := h.contactOf(ctx, part)
-	if err != nil && !errors.Is(err, fault.NotFound) {
+	if err != nil {
 		return err
 	}
 	pepper, err := h.pepper(ctx)

@@ -93,7 +93,7 @@ func (h *Hub) holderReads(ctx context.Context, a Actor, part store.Part, fn func
 		return h.refused(ctx, part, a.entry(policy.ManageAccess, ""), a, d)
 	}
 	err = h.once(a, part, policy.ManageAccess.String(), func() error {
-		return h.note(ctx, part, decided(a.entry(policy.ManageAccess, ""), d), nil)
+		return h.note(ctx, part, decided(a.entry(policy.ManageAccess, ""), d))
 	})
 	if err != nil {
 		return err

@@ -155,7 +155,7 @@ func (h *Hub) AdoptRights(ctx context.Context, operator string) (n int, err erro
 	}
 	return n, h.commit(ctx, hubPart, func(t *tx) error {
 		fact.SetAdopted(t)
-		t.note(audit.Entry{Actor: operator, Role: "administrator", Act: audit.ActAdoptRights, Object: fmt.Sprint(n)})
+		t.note(byOperator(operator, audit.ActAdoptRights, fmt.Sprint(n)))
 		return nil
 	})
 }

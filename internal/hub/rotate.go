@@ -65,7 +65,7 @@ func (h *Hub) RotateHubKey(ctx context.Context, operator string, progress func(o
 	defer h.rotating.Unlock()
 	if !h.Ring.Changing() {
 		version := h.Ring.Add()
-		if err := h.noteOperator(ctx, hubPart, operator, audit.ActRotateHubKey, fmt.Sprintf("begin %d", version)); err != nil {
+		if err := h.note(ctx, hubPart, byOperator(operator, audit.ActRotateHubKey, fmt.Sprintf("begin %d", version))); err != nil {
 			h.Ring.Withdraw()
 			return err
 		}
@@ -86,7 +86,7 @@ func (h *Hub) RotateHubKey(ctx context.Context, operator string, progress func(o
 	if err := h.relock(ctx, progress); err != nil {
 		return fmt.Errorf("hub: rotate the hub key: %w", err)
 	}
-	if err := h.noteOperator(ctx, hubPart, operator, audit.ActRotateHubKey, fmt.Sprintf("end %d", h.Ring.Version())); err != nil {
+	if err := h.note(ctx, hubPart, byOperator(operator, audit.ActRotateHubKey, fmt.Sprintf("end %d", h.Ring.Version()))); err != nil {
 		return err
 	}
 	h.Ring.Retire()

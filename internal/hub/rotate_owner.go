@@ -96,7 +96,7 @@ func (h *Hub) turnKey(ctx context.Context, operator string, part store.Part) err
 	// it is a key that opens nothing.
 	h.turned(part, fresh, locked[0])
 	err = h.commit(ctx, part, func(t *tx) error {
-		t.note(audit.Entry{Actor: operator, Role: "administrator", Act: audit.ActRotateKey, Object: "begin"})
+		t.note(byOperator(operator, audit.ActRotateKey, "begin"))
 		return owner.Turn(t, t.Scope, cert, fresh, t.now)
 	})
 	h.trails.forget(part) // whoever made one meanwhile made it for the old key
@@ -133,7 +133,7 @@ func (h *Hub) followTurn(ctx context.Context, operator string, part store.Part) 
 			if err := w.nothingElse(t); err != nil {
 				return err
 			}
-			t.note(audit.Entry{Actor: operator, Role: "administrator", Act: audit.ActRotateKey, Object: "end"})
+			t.note(byOperator(operator, audit.ActRotateKey, "end"))
 			owner.DropOld(t)
 			return nil
 		})

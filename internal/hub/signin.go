@@ -132,14 +132,21 @@ func (h *Hub) person(ctx context.Context, p *account.Pepper, login string) (who 
 	if !known {
 		part = nowhere
 	}
-	err = h.view(ctx, part, func(r store.Reader) error {
-		who, known, err = account.LoadPerson(r, p, part)
-		return err
-	})
+	who, known, err = h.personIn(ctx, p, part)
 	if err != nil || !known || who.Login != l.Canonical() {
 		return account.Person{}, nowhere, err
 	}
 	return who, part, nil
+}
+
+// personIn reads the person of a partition, as far as they sign in; known says
+// whether they do.
+func (h *Hub) personIn(ctx context.Context, p *account.Pepper, part store.Part) (who account.Person, known bool, err error) {
+	err = h.view(ctx, part, func(r store.Reader) error {
+		who, known, err = account.LoadPerson(r, p, part)
+		return err
+	})
+	return who, known, err
 }
 
 // renewHash keeps a password that was right with today's parameters. That it
@@ -169,10 +176,7 @@ func (h *Hub) signInFailed(ctx context.Context, at Attempt, part store.Part, wha
 		return h.LoginFailed(ctx, at)
 	}
 	throttled := h.throttleLogin(at, 1)
-	err := h.commit(ctx, part, func(t *tx) error {
-		t.note(audit.Entry{Actor: at.Remote.String(), Act: policy.Login.String(), Object: "web " + what, Refused: true})
-		return nil
-	})
+	err := h.note(ctx, part, audit.Entry{Actor: at.Remote.String(), Act: policy.Login.String(), Object: "web " + what, Refused: true})
 	switch {
 	case err != nil:
 		return fmt.Errorf("hub: sign in: %w", err)
@@ -202,7 +206,7 @@ func (h *Hub) offers(ctx context.Context, p *account.Pepper, part store.Part) (l
 		return nil, err
 	}
 	c, err := h.contactOf(ctx, part)
-	if err != nil && !errors.Is(err, fault.NotFound) {
+	if err != nil {
 		return nil, err
 	}
 	if c.HasMail() {
@@ -245,8 +249,8 @@ func (h *Hub) SendLoginCode(ctx context.Context, text string, by Factor) error {
 	if !ok || !slices.ContainsFunc(offers, func(o Offer) bool { return o.Factor == by }) {
 		return fmt.Errorf("hub: login code: %w", fault.Invalid)
 	}
-	if h.human.codes.Add("login "+string(k.Part), 1, h.Now()) > maxCodes {
-		return fmt.Errorf("hub: login code: %w", fault.Throttled)
+	if err := h.countCode("login "+string(k.Part), maxCodes); err != nil {
+		return err
 	}
 	err = h.commit(ctx, k.Part, func(t *tx) error {
 		if err := k.holds(t, p); err != nil {
@@ -256,7 +260,7 @@ func (h *Hub) SendLoginCode(ctx context.Context, text string, by Factor) error {
 		if err != nil {
 			return err
 		}
-		t.note(audit.Entry{Actor: "hub", Act: "send-code", Object: string(by)})
+		t.note(byHub("send-code", string(by)))
 		return h.notice(t, Notice{Kind: NoticeLoginCode, Channel: channel, Code: code, Expires: t.now.Add(account.LoginCode.Life())})
 	})
 	return tooSoon(err)
@@ -311,14 +315,11 @@ func (h *Hub) resume(ctx context.Context, at *Attempt, text string) (k ticket, p
 	if k, err = h.openTicket(p, text); err != nil {
 		return k, nil, err
 	}
-	err = h.view(ctx, k.Part, func(r store.Reader) error {
-		who, _, err := account.LoadPerson(r, p, k.Part)
-		at.Login = who.Login
-		return err
-	})
+	who, _, err := h.personIn(ctx, p, k.Part)
 	if err != nil {
 		return k, nil, err
 	}
+	at.Login = who.Login
 	return k, p, h.throttleLogin(*at, 0)
 }
 

@@ -178,10 +178,8 @@ func (l *lot) refuse(ctx context.Context, err error) error {
 	if !errors.As(err, &r) {
 		return err
 	}
-	return unknownPatient(errors.Join(l.h.commit(ctx, l.part, func(t *tx) error {
-		t.note(decided(l.actor.entry(policy.FileDocument, ""), policy.Decision{Rule: r.Rule}))
-		return nil
-	}), err))
+	noted := l.h.note(ctx, l.part, decided(l.actor.entry(policy.FileDocument, ""), policy.Decision{Rule: r.Rule}))
+	return unknownPatient(errors.Join(noted, err))
 }
 
 // unknownPatient gives a refusal that tells nothing its code, 902.
@@ -210,7 +208,7 @@ func (l *lot) views(ctx context.Context) ([]DocumentView, error) {
 		if access.Allow {
 			d = there
 		}
-		views[i] = viewDocument(v, d, told(access))
+		views[i] = viewDocument(v, d, disclosed(access))
 	}
 	return views, nil
 }

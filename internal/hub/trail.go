@@ -29,9 +29,18 @@ func (a Actor) did(act, object string) audit.Entry {
 	}
 }
 
-// byOperator is the trail entry of what an operator did.
+// byOperator is the trail entry of what an operator did, or audit.SystemActor in
+// the place of one.
 func byOperator(operator, act, object string) audit.Entry {
+	if operator == audit.SystemActor {
+		return byHub(act, object)
+	}
 	return audit.Entry{Actor: operator, Role: policy.Administrator.String(), Act: act, Object: object}
+}
+
+// byHub is the trail entry of what the hub does by itself.
+func byHub(act, object string) audit.Entry {
+	return audit.Entry{Actor: audit.SystemActor, Role: audit.SystemActor, Act: act, Object: object}
 }
 
 // onBehalf says, of what one patient did in the space of another, whom it was
@@ -59,10 +68,11 @@ func decided(e audit.Entry, d policy.Decision) audit.Entry {
 	return e
 }
 
-// noteOperator writes what an operator did into the trail of a partition.
-func (h *Hub) noteOperator(ctx context.Context, part store.Part, operator, act, object string) error {
+// note writes one entry into the trail of a partition, of what changes nothing
+// there.
+func (h *Hub) note(ctx context.Context, part store.Part, e audit.Entry) error {
 	return h.commit(ctx, part, func(t *tx) error {
-		t.note(byOperator(operator, act, object))
+		t.note(e)
 		return nil
 	})
 }

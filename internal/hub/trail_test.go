@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"iter"
+	"testing"
 
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/store"
@@ -29,5 +30,14 @@ func (h *Hub) Trail(ctx context.Context, a Actor) iter.Seq2[audit.Entry, error] 
 		if err != nil {
 			yield(audit.Entry{}, err)
 		}
+	}
+}
+
+func TestWhatTheHubDoesWithoutAnOperatorIsItsOwn(t *testing.T) {
+	if got := byOperator(audit.SystemActor, "erase", "").Kind(); got != audit.System {
+		t.Errorf("the hub's erasure is told as one of kind %s, want %s", got, audit.System)
+	}
+	if got := byOperator("marie", "erase", "").Kind(); got != audit.Support {
+		t.Errorf("an operator's erasure is told as one of kind %s, want %s", got, audit.Support)
 	}
 }

@@ -88,7 +88,7 @@ func (h *Hub) ask(ctx context.Context, a Actor, part store.Part, e audit.Entry, 
 	if err != nil {
 		return err
 	}
-	if err := h.note(ctx, part, decided(e, d), nil); err != nil {
+	if err := h.note(ctx, part, decided(e, d)); err != nil {
 		return err
 	}
 	return h.view(ctx, part, func(r store.Reader) error {
@@ -238,7 +238,7 @@ func (h *Hub) WhyDocument(ctx context.Context, operator string, professional, of
 		return x, err
 	}
 	for _, p := range slices.Compact([]store.Part{part, them.Part}) {
-		if err := h.noteOperator(ctx, p, operator, "why-document", decision.Rule); err != nil {
+		if err := h.note(ctx, p, byOperator(operator, "why-document", decision.Rule)); err != nil {
 			return x, err
 		}
 	}

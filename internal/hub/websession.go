@@ -122,11 +122,7 @@ func (h *Hub) proofTicket(ctx context.Context, a Actor, password string) (string
 	if err != nil {
 		return "", err
 	}
-	var who account.Person
-	err = h.view(ctx, a.Part, func(r store.Reader) error {
-		who, _, err = account.LoadPerson(r, p, a.Part)
-		return err
-	})
+	who, _, err := h.personIn(ctx, p, a.Part)
 	if err != nil {
 		return "", err
 	}
@@ -150,12 +146,9 @@ func (h *Hub) proofFailed(ctx context.Context, at Attempt, a Actor, err error) e
 		return err
 	}
 	if at.Login == "" {
-		if p, perr := h.pepper(ctx); perr == nil {
-			_ = h.view(ctx, a.Part, func(r store.Reader) error {
-				who, _, perr := account.LoadPerson(r, p, a.Part)
-				at.Login = who.Login
-				return perr
-			})
+		if p, err := h.pepper(ctx); err == nil {
+			who, _, _ := h.personIn(ctx, p, a.Part)
+			at.Login = who.Login
 		}
 	}
 	failed := h.signInFailed(ctx, at, a.Part, "proof")

@@ -43,7 +43,7 @@ func (h *Hub) Why(ctx context.Context, operator string, from, to ident.Address) 
 		if asked == nowhere {
 			continue
 		}
-		if err := h.noteOperator(ctx, asked, operator, "why", d.Rule); err != nil {
+		if err := h.note(ctx, asked, byOperator(operator, "why", d.Rule)); err != nil {
 			return Explanation{}, err
 		}
 	}
