@@ -171,7 +171,6 @@ func chosen(ctx context.Context, h *hub.Hub, people []person) error {
 	record := string(a.Part)
 	return errors.Join(
 		h.NameRole(ctx, a, record, at(thomas), patient.TreatingPhysician),
-		h.AdmitCareTeam(ctx, a, record, at(benali)),
 		h.GiveConsent(ctx, a, record, at(girard), time.Time{}))
 }
 
