@@ -106,11 +106,11 @@ func (c *call) read(r *http.Request) error {
 	if n := r.ContentLength; n >= 0 && n < weight {
 		weight = n
 	}
-	err := c.inFlight.Acquire(c.ctx, weight)
+	release, err := c.bodies.take(c.ctx, c.actor.Part, weight)
 	if err != nil {
 		return fault.Unavailable
 	}
-	c.release = func() { c.inFlight.Release(weight) }
+	c.release = release
 	c.body, err = io.ReadAll(io.LimitReader(r.Body, int64(c.cfg.Limits.Body.Bytes)+1))
 	switch {
 	case err != nil:

@@ -25,8 +25,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
@@ -100,7 +98,7 @@ type Limits struct {
 	Body    fhir.Limits   // of a resource that is sent
 	Page    int           // entries of a page; default 500
 	Entries int           // of a Bundle that is sent; default 100
-	Bodies  int           // bytes of all bodies at a time; more have to wait; default four of the largest
+	Bodies  int           // bytes of all bodies at a time, one of the largest for each actor; more have to wait; default four of the largest
 	Time    time.Duration // of one request; default 30 s
 }
 
@@ -114,7 +112,7 @@ type Server struct {
 	metadata []byte
 	cursors  cursors
 	seen     whereabouts
-	inFlight *semaphore.Weighted // bytes of bodies that are dealt with
+	bodies   *room // of the bodies that are dealt with
 }
 
 // New returns a Server. A Base that is no absolute address, or no way to know
@@ -149,7 +147,7 @@ func New(h Hub, cfg Config) (*Server, error) {
 		cfg.Limits.Bodies = 4 * cfg.Limits.Body.Bytes
 	}
 	cfg.Base = strings.TrimSuffix(cfg.Base, "/")
-	s := &Server{hub: h, cfg: cfg, inFlight: semaphore.NewWeighted(int64(max(cfg.Limits.Bodies, cfg.Limits.Body.Bytes))), path: strings.TrimSuffix(base.Path, "/"), types: map[string]*resource{}}
+	s := &Server{hub: h, cfg: cfg, bodies: newRoom(int64(cfg.Limits.Bodies), int64(cfg.Limits.Body.Bytes)), path: strings.TrimSuffix(base.Path, "/"), types: map[string]*resource{}}
 	for _, r := range s.resources() {
 		s.types[r.name] = r
 	}
@@ -165,6 +163,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Limits.Time)
 	defer cancel()
 	r = r.WithContext(ctx)
+	if end, ok := ctx.Deadline(); ok { // a body that trickles in must not last longer; not every w can tell
+		_ = http.NewResponseController(w).SetReadDeadline(end)
+	}
 	setHeaders(w.Header())
 	if r.Method == http.MethodOptions {
 		w.WriteHeader(http.StatusNoContent)

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -331,16 +333,61 @@ func post(t testing.TB, s http.Handler, target, body string) int {
 func TestBodiesWaitForRoom(t *testing.T) {
 	s := newServer(t, newFake(), func(c *Config) { c.Limits.Body.Bytes, c.Limits.Bodies, c.Limits.Time = 1000, 1000, 20*time.Millisecond })
 	body := `{"resourceType":"Bundle","type":"batch"}`
-	if !s.inFlight.TryAcquire(980) {
+	release, err := s.bodies.take(t.Context(), "somebody else", 980)
+	if err != nil {
 		t.Fatal("there is no room at first")
 	}
 	if got := post(t, s, "/fhir", body); got != http.StatusServiceUnavailable {
 		t.Errorf("without room: %d", got)
 	}
-	s.inFlight.Release(980)
+	release()
 	for range 50 {
 		if got := post(t, s, "/fhir", body); got != http.StatusOK {
 			t.Fatalf("with room: %d", got)
 		}
+	}
+}
+
+// Whoever sends slowly, and as much as they can at a time, keeps nobody else
+// from sending; and what trickles in ends with its time.
+func TestASlowSenderKeepsOnlyThemselvesWaiting(t *testing.T) {
+	s := newServer(t, newFake(), func(c *Config) { c.Limits.Body.Bytes, c.Limits.Time = 1000, 300*time.Millisecond })
+	server := httptest.NewServer(s)
+	defer server.Close()
+	send := func(who string, body io.Reader) int {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/fhir", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+who)
+		r.Header.Set("Content-Type", fhir.MediaType)
+		resp, err := server.Client().Do(r)
+		if err != nil {
+			return 0
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode
+	}
+	var slow sync.WaitGroup
+	begin := time.Now()
+	for range 8 { // twice what there is room for
+		body, feed := io.Pipe()
+		defer feed.Close()
+		slow.Go(func() { send("optic", body) })
+	}
+	for held := false; !held; time.Sleep(time.Millisecond) {
+		s.bodies.mu.Lock()
+		held = s.bodies.shares["optic"] != nil && s.bodies.shares["optic"].users == 8
+		s.bodies.mu.Unlock()
+	}
+	if got := send("gp", strings.NewReader(`{"resourceType":"Bundle","type":"batch"}`)); got != http.StatusOK {
+		t.Errorf("somebody else is answered %d", got)
+	}
+	if took := time.Since(begin); took > 250*time.Millisecond {
+		t.Errorf("somebody else waits %v", took)
+	}
+	slow.Wait() // nobody ends them but the server
+	if len(s.bodies.shares) != 0 {
+		t.Errorf("%d shares are left", len(s.bodies.shares))
 	}
 }
