@@ -59,6 +59,9 @@ func (c *call) bundle() (answer, error) {
 func (c *call) batch(b sentBundle) (answer, error) {
 	out := fhir.Bundle{Kind: "Bundle", Type: "batch-response"}
 	for _, e := range b.Entry {
+		if c.ctx.Err() != nil { // nobody waits any more, or for too long
+			return answer{}, fault.Unavailable
+		}
 		a, err := c.readEntry(e.Request)
 		entry := fhir.BundleEntry{Resource: a.resource, Response: &fhir.BundleResponse{Status: itoa(status(a))}}
 		if a.version != "" {

@@ -35,12 +35,18 @@ func (w tokenTest) matches(t token) bool {
 	return (w.anySystem || canonicalSystem(t.system) == w.system) && (w.anyCode || strings.EqualFold(t.code, w.code))
 }
 
-// stringTests are the ways to compare texts, by modifier: case and accents do
-// not matter but for "exact".
-var stringTests = map[string]func(text, value string) bool{
-	"":         func(t, v string) bool { return strings.HasPrefix(fold(t), fold(v)) },
-	"contains": func(t, v string) bool { return strings.Contains(fold(t), fold(v)) },
-	"exact":    func(t, v string) bool { return t == v },
+// stringTests make the test of a text against a value, by modifier: case and
+// accents do not matter but for "exact".
+var stringTests = map[string]func(value string) func(text string) bool{
+	"": func(v string) func(string) bool {
+		v = fold(v)
+		return func(t string) bool { return strings.HasPrefix(fold(t), v) }
+	},
+	"contains": func(v string) func(string) bool {
+		v = fold(v)
+		return func(t string) bool { return strings.Contains(fold(t), v) }
+	},
+	"exact": func(v string) func(string) bool { return func(t string) bool { return t == v } },
 }
 
 func fold(s string) string {

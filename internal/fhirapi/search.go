@@ -24,7 +24,8 @@ type criterion[T any] struct {
 	sortKey func(T) string       // where the parameter may be sorted by
 }
 
-// maxCriteria and maxValues bound a search.
+// maxCriteria and maxValues bound a search: its parameters, and the values of
+// one and, beyond one each, of all.
 const (
 	maxCriteria = 50
 	maxValues   = 200
@@ -61,10 +62,11 @@ type searcher[T any] struct {
 // record.
 func (s *searcher[T]) read(params url.Values) (*query[T], error) {
 	q := &query[T]{id: s.id, count: min(50, s.page), params: url.Values{}}
-	n := 0
+	n, values := 0, 0
 	for _, name := range sortedNames(params) {
 		for _, value := range params[name] {
-			if n++; n > maxCriteria || len(value) > 8<<10 {
+			values += 1 + strings.Count(value, ",")
+			if n++; n > maxCriteria || values > maxCriteria+maxValues || len(value) > 8<<10 {
 				return nil, invalid("La recherche est trop longue.", "The search is too long.")
 			}
 			if err := s.one(q, name, value); err != nil {
@@ -178,14 +180,12 @@ func (c *criterion[T]) testOne(modifier, value string) (func(T) bool, error) {
 		}
 		return func(item T) bool { sp, ok := c.span(item); return ok && test(sp) }, err
 	case "string":
-		test, ok := stringTests[modifier]
+		by, ok := stringTests[modifier]
 		if !ok {
 			return nil, bad
 		}
-		value = unescape(value)
-		return func(item T) bool {
-			return slices.ContainsFunc(c.texts(item), func(s string) bool { return test(s, value) })
-		}, nil
+		test := by(unescape(value))
+		return func(item T) bool { return slices.ContainsFunc(c.texts(item), test) }, nil
 	}
 	if c.kind == "reference" && modifier != "identifier" {
 		if modifier != "" && !fhirType(modifier) {

@@ -2,6 +2,7 @@ package fhirapi
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -389,5 +390,40 @@ func TestASlowSenderKeepsOnlyThemselvesWaiting(t *testing.T) {
 	slow.Wait() // nobody ends them but the server
 	if len(s.bodies.shares) != 0 {
 		t.Errorf("%d shares are left", len(s.bodies.shares))
+	}
+}
+
+// What one search may compare is bounded, in however many parameters it comes.
+func TestASearchNamesSoManyValuesAndNoMore(t *testing.T) {
+	s := newServer(t, newFake())
+	q := func(parameters, values int) string {
+		one := "title:contains=" + strings.Repeat("x,", values-1) + "e"
+		return "/fhir/DocumentReference/_search?patient=" + store26("anna") + strings.Repeat("&"+one, parameters)
+	}
+	for _, c := range []struct{ parameters, values, status int }{
+		{1, 200, http.StatusOK}, {20, 10, http.StatusOK}, {48, 1, http.StatusOK},
+		{1, 201, http.StatusBadRequest}, {2, 150, http.StatusBadRequest}, {48, 200, http.StatusBadRequest},
+	} {
+		r := httptest.NewRequest(http.MethodPost, q(c.parameters, c.values), nil)
+		r.Header.Set("Authorization", "Bearer gp")
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code != c.status {
+			t.Errorf("%d parameters of %d values: %d, want %d: %s", c.parameters, c.values, w.Code, c.status, w.Body)
+		}
+	}
+}
+
+func TestABatchEndsWithItsTime(t *testing.T) {
+	s := newServer(t, newFake())
+	ctx, cancel := context.WithCancel(t.Context())
+	c := &call{Server: s, ctx: ctx, actor: gp}
+	b := sentBundle{Type: "batch", Entry: []sentEntry{{Request: &fhir.BundleRequest{Method: "GET", URL: "Patient/" + store26("anna")}}}}
+	if _, err := c.batch(b); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := c.batch(b); fault.Of(err) != fault.Unavailable {
+		t.Errorf("a batch out of time: %v", err)
 	}
 }
