@@ -106,7 +106,7 @@ func (c *call) read(r *http.Request) error {
 	if n := r.ContentLength; n >= 0 && n < weight {
 		weight = n
 	}
-	release, err := c.bodies.take(c.ctx, c.actor.Part, weight)
+	release, err := c.bodies.take(c.ctx, string(c.actor.Part), weight)
 	if err != nil {
 		return fault.Unavailable
 	}

@@ -5,8 +5,6 @@ import (
 	"sync"
 
 	"golang.org/x/sync/semaphore"
-
-	"vaguemestre/internal/store"
 )
 
 // A room is what the bodies of all requests may take at a time, in bytes.
@@ -17,7 +15,7 @@ type room struct {
 	share int64
 
 	mu     sync.Mutex
-	shares map[store.Part]*shareOf
+	shares map[string]*shareOf
 }
 
 // A shareOf is what one actor may take.
@@ -27,12 +25,12 @@ type shareOf struct {
 }
 
 func newRoom(all, share int64) *room {
-	return &room{all: semaphore.NewWeighted(max(all, share)), share: share, shares: map[store.Part]*shareOf{}}
+	return &room{all: semaphore.NewWeighted(max(all, share)), share: share, shares: map[string]*shareOf{}}
 }
 
 // take waits until there is room for n bytes of an actor, at most a share.
 // release gives it back.
-func (r *room) take(ctx context.Context, who store.Part, n int64) (release func(), err error) {
+func (r *room) take(ctx context.Context, who string, n int64) (release func(), err error) {
 	s := r.enter(who)
 	if err := s.room.Acquire(ctx, n); err != nil {
 		r.leave(who)
@@ -50,7 +48,7 @@ func (r *room) take(ctx context.Context, who store.Part, n int64) (release func(
 	}, nil
 }
 
-func (r *room) enter(who store.Part) *shareOf {
+func (r *room) enter(who string) *shareOf {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.shares[who]
@@ -62,7 +60,7 @@ func (r *room) enter(who store.Part) *shareOf {
 	return s
 }
 
-func (r *room) leave(who store.Part) {
+func (r *room) leave(who string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if s := r.shares[who]; s.users > 1 {
