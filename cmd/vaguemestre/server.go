@@ -95,13 +95,17 @@ func (s *server) open(o options) error {
 	if s.engines, err = openEngines(ctx, cfg, k, s.log); err != nil {
 		return err
 	}
+	zone, err := time.LoadLocation(cfg.TimeZone)
+	if err != nil {
+		return advise(err, "time_zone in %s is the name of a time zone, such as \"Europe/Paris\".", cfg.Path)
+	}
 	people, origins := webPeople(cfg.Web)
 	if s.hub, err = hub.New(hub.Config{
 		Store: s.engines.store, Blobs: s.engines.blobs, Bus: s.engines.bus,
 		Index: k.index, Ring: k.ring, Rights: k.rights, Erasure: k.erasure, Escrow: k.escrow, Journal: cfg.Checkpoints, Wrapped: []hub.RingWrapped{{Part: markPart, Renew: renewMark}},
 		Domain: cfg.Domain, PatientDomain: cfg.PatientDomain, TestMode: cfg.TestMode,
 		WebDomain: people, WebOrigins: origins, SAMU: cfg.Professionals.SAMU, BlockSparesMail: cfg.Professionals.BlockSparesMail,
-		Limits: hubLimits(cfg.Limits), Delays: delays(cfg.Life), Now: clock, Log: s.log,
+		Limits: hubLimits(cfg.Limits), Delays: delays(cfg.Life), Now: clock, Zone: zone, Log: s.log,
 	}); err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func TestEveryLimitReachesSomebody(t *testing.T) {
 		s := &server{cfg: &config.Config{Limits: l}, cert: newTestCertificate(t)}
 		imap := s.imapConfig()
 		imap.TLS, imap.Log, imap.Metrics, imap.Now = nil, nil, nil, nil
-		return []any{hubLimits(l), smtpLimits(l), imap, l.Memory} // the last is serve's
+		return []any{hubLimits(l), smtpLimits(l), fhirLimits(l), imap, l.Memory} // the last is serve's
 	}
 	base := config.Default().Limits
 	fields := reflect.ValueOf(&base).Elem()

@@ -191,7 +191,7 @@ func example(v value) any {
 	case pathsValue:
 		return []any{"x"}
 	case textValue:
-		for _, s := range []string{"warn", "text", "other.test", "127.0.0.1:1", "a@b.test", "https://a.test", strings.Repeat("a", 26)} {
+		for _, s := range []string{"warn", "text", "other.test", "UTC", "127.0.0.1:1", "a@b.test", "https://a.test", strings.Repeat("a", 26)} {
 			if v.check == nil || v.check(s) == nil {
 				return s
 			}

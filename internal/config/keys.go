@@ -29,6 +29,10 @@ var keys = []key{
 	{"test_mode", "Accept invented matricules. Never on a hub that real people use.",
 		func(c *Config) value { return boolValue{at: &c.TestMode} }},
 
+	{"time_zone", "In which people are told times: in notices and in the history of accesses.",
+		func(c *Config) value {
+			return textValue{at: &c.TimeZone, otherwise: "Europe/Paris", check: isTimeZone}
+		}},
 	{"operators", "The folder of those who may use the administrator's verbs: one file for each name, with the hash of a token.",
 		func(c *Config) value { return pathValue{at: &c.Operators, otherwise: "operators"} }},
 

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // a container has none
 
 	"vaguemestre/internal/ident"
 )
@@ -335,6 +336,13 @@ func isMailAddress(s string) error {
 func isHostPort(s string) error {
 	if host, port, err := net.SplitHostPort(s); s != "" && (err != nil || host == "" || port == "") {
 		return errors.New(`must be a host with its port, such as "relay.example.test:587"`)
+	}
+	return nil
+}
+
+func isTimeZone(s string) error {
+	if _, err := time.LoadLocation(s); err != nil || s == "" {
+		return errors.New(`must be the name of a time zone, such as "Europe/Paris"`)
 	}
 	return nil
 }

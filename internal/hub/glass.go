@@ -145,7 +145,7 @@ func (h *Hub) warnPhysician(ctx context.Context, a Actor, part store.Part, ask f
 	address, err := ident.ParseAddress(physician.Who.Address)
 	if err == nil {
 		err = h.writeTo(ctx, address, "Accès en urgence au dossier d'un de vos patients / Emergency access to the record of one of your patients",
-			warningOf(f.space, a, f.request))
+			h.warningOf(f.space, a, f.request))
 	}
 	if err != nil {
 		h.Log.Error("treating physician is not told of an emergency access", "err", err)
@@ -155,7 +155,7 @@ func (h *Hub) warnPhysician(ctx context.Context, a Actor, part store.Part, ask f
 
 // warningOf tells a treating physician whose record was asked for, by whom and
 // when. It says nothing of health: the reason is in the patient's trail.
-func warningOf(sp patient.Space, a Actor, q policy.Request) string {
+func (h *Hub) warningOf(sp patient.Space, a Actor, q policy.Request) string {
 	fr, en := "bris de glace", "breaking the glass"
 	if q.Emergency.Kind == policy.Centre15 {
 		fr, en = "centre de régulation (SAMU)", "the regulation centre (SAMU)"
@@ -166,6 +166,6 @@ func warningOf(sp patient.Space, a Actor, q policy.Request) string {
 	}
 	return fmt.Sprintf("Vous êtes le médecin traitant de %s (INS %s).\nLe %s, %s (%s) a demandé un accès en urgence à son dossier : %s.\nVotre patient en est averti aussi.\n\n"+
 		"You are the treating physician of this patient. On %s, %s asked for emergency access to the record, by %s. Your patient is told as well.\n",
-		sp.Traits.Name(), sp.Matricule, q.Now.Format("02/01/2006 à 15:04 MST"), who, a.Profession.Label(), fr,
-		q.Now.Format("2006-01-02 15:04 MST"), who, en)
+		sp.Traits.Name(), sp.Matricule, q.Now.In(h.Zone).Format("02/01/2006 à 15:04 MST"), who, a.Profession.Label(), fr,
+		q.Now.In(h.Zone).Format("2006-01-02 15:04 MST"), who, en)
 }

@@ -185,7 +185,9 @@ func (o *openedTrail) backwards(r store.Reader, before uint64) func(func(audit.N
 
 // line makes the line of an entry as the actor may see it.
 func (o *openedTrail) line(r store.Reader, n audit.Numbered) audit.Line {
-	l := audit.LineOf(n.Number, shown(n.Entry))
+	e := shown(n.Entry)
+	e.Time = e.Time.In(o.h.Zone)
+	l := audit.LineOf(n.Number, e)
 	if l.Group == audit.MedicalDocument && l.Object != "" {
 		l.Title = o.title(r, l.Object)
 	}

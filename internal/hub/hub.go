@@ -59,8 +59,9 @@ type Config struct {
 
 	BlockSparesMail bool // whom a patient has blocked may write all the same; reading stays barred
 
-	Now func() time.Time // default: time.Now
-	Log *slog.Logger     // default: discards
+	Now  func() time.Time // default: time.Now
+	Zone *time.Location   // in which people are told times; default: UTC
+	Log  *slog.Logger     // default: discards
 }
 
 // Limits bound what people may do.
@@ -137,6 +138,9 @@ func New(c Config) (*Hub, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Zone == nil {
+		c.Zone = time.UTC
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
