@@ -343,48 +343,6 @@ func TestWhatWaitsIsKnownUntilItDoesNot(t *testing.T) {
 	}
 }
 
-func TestHintsStayAsLongAsTheyMayBeNeeded(t *testing.T) {
-	s := newSafe(t)
-	do := func(fn func(store.Writer) error) {
-		t.Helper()
-		s.must(s.memory.Update(t.Context(), Hints, fn))
-	}
-	count := func() (n int) {
-		s.must(s.memory.View(t.Context(), Hints, func(r store.Reader) error {
-			parts, err := Hinted(r)
-			n = len(parts)
-			return err
-		}))
-		return n
-	}
-	for _, c := range []struct {
-		after  time.Duration
-		unhint bool
-		want   int
-	}{
-		{0, false, 1}, {hintLife / 4, true, 1}, {hintLife * 3 / 4, false, 1}, // renewed
-		{hintLife * 5 / 4, true, 1}, {hintLife * 7 / 4, true, 0},
-	} {
-		at := noon.Add(c.after)
-		do(func(w store.Writer) error {
-			if c.unhint {
-				return Unhint(w, "p1", at)
-			}
-			return Hint(w, "p1", at)
-		})
-		if got := count(); got != c.want {
-			t.Errorf("after %v: %d hints, want %d", c.after, got, c.want)
-		}
-	}
-	do(func(w store.Writer) error { w.Put("doc/hint/p1", []byte{9}); return nil })
-	s.must(s.memory.View(t.Context(), Hints, func(r store.Reader) error {
-		if _, _, err := hinted(r, "p1"); !errors.Is(err, fault.Corrupt) {
-			t.Errorf("a damaged hint: %v", err)
-		}
-		return nil
-	}))
-}
-
 // TestTheCacheShowsWhatTheStoreDoes plays acts on a record, and compares what
 // the cache gives with what is read anew.
 func TestTheCacheShowsWhatTheStoreDoes(t *testing.T) {

@@ -1,13 +1,10 @@
 package vault
 
 import (
-	"encoding/binary"
-	"fmt"
-	"strings"
 	"time"
 
 	"vaguemestre/internal/fact"
-	"vaguemestre/internal/fault"
+	"vaguemestre/internal/hint"
 	"vaguemestre/internal/store"
 )
 
@@ -75,52 +72,6 @@ func collect[T any](r store.Reader, s fact.Scope, prefix string) (list []T, err 
 	return list, nil
 }
 
-// Hints is the partition that says in which others something waits.
-const Hints store.Part = "documents"
-
-// hintLife is how long a hint stays at least. Whoever records one has half of
-// it to write what it announces.
-const hintLife = time.Hour
-
-// Hint records, in the partition of hints, that something may soon wait in
-// part. Where a hint is young enough it writes nothing.
-func Hint(w store.Writer, part store.Part, now time.Time) error {
-	at, ok, err := hinted(w, part)
-	if err != nil || ok && now.Sub(at) < hintLife/2 {
-		return err
-	}
-	w.Put("doc/hint/"+string(part), binary.BigEndian.AppendUint64([]byte{version}, uint64(now.Unix())))
-	return nil
-}
-
-// Unhint takes a hint back from a part in which nothing waits, unless it is so
-// young that what it announced may still be on its way.
-func Unhint(w store.Writer, part store.Part, now time.Time) error {
-	at, ok, err := hinted(w, part)
-	if err == nil && ok && now.Sub(at) >= hintLife {
-		w.Delete("doc/hint/" + string(part))
-	}
-	return err
-}
-
-func hinted(r store.Reader, part store.Part) (at time.Time, ok bool, err error) {
-	b, err := r.Get("doc/hint/" + string(part))
-	if err != nil || b == nil {
-		return at, false, err
-	}
-	if len(b) != 9 || b[0] != version {
-		return at, false, fmt.Errorf("vault: hint: %w", fault.Corrupt)
-	}
-	return time.Unix(int64(binary.BigEndian.Uint64(b[1:])), 0), true, nil
-}
-
-// Hinted lists the partitions in which something may wait.
-func Hinted(r store.Reader) (parts []store.Part, err error) {
-	for p, err := range r.Scan(store.Prefix("doc/hint/")) {
-		if err != nil {
-			return nil, err
-		}
-		parts = append(parts, store.Part(strings.TrimPrefix(p.Key, "doc/hint/")))
-	}
-	return parts, nil
-}
+// Hints say in which partitions documents wait, for their announcement or for
+// their identity to be verified.
+var Hints = hint.List{Part: "documents", Prefix: "doc/hint/"}

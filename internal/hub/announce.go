@@ -22,7 +22,7 @@ const tellAfter = 14 * 24 * time.Hour
 // how many were told of and how many show. To show one needs the hub key; a
 // sealed hub tells only. A record that fails keeps none of the others.
 func (h *Hub) DueAnnouncements(ctx context.Context) (told, shown int, err error) {
-	parts, err := h.waiting(ctx)
+	parts, err := h.hinted(ctx, vault.Hints)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -32,15 +32,6 @@ func (h *Hub) DueAnnouncements(ctx context.Context) (told, shown int, err error)
 		told, shown, errs = told+n, shown+m, append(errs, err)
 	}
 	return told, shown, errors.Join(errs...)
-}
-
-// waiting lists the partitions in which documents may wait for something.
-func (h *Hub) waiting(ctx context.Context) (parts []store.Part, err error) {
-	err = h.view(ctx, vault.Hints, func(r store.Reader) error {
-		parts, err = vault.Hinted(r)
-		return err
-	})
-	return parts, err
 }
 
 func (h *Hub) announceIn(ctx context.Context, part store.Part) (told, shown int, err error) {
@@ -59,7 +50,7 @@ func (h *Hub) announceIn(ctx context.Context, part store.Part) (told, shown int,
 		return 0, 0, err
 	}
 	if len(list) == 0 && len(doubts) == 0 {
-		return 0, 0, h.commit(ctx, vault.Hints, func(t *tx) error { return vault.Unhint(t, part, t.now) })
+		return 0, 0, h.takeBackHint(ctx, vault.Hints, part)
 	}
 	if sp.State != policy.Active { // nobody looks
 		return 0, 0, nil

@@ -71,7 +71,7 @@ func TestAnAnnouncementIsDue(t *testing.T) {
 			t.Errorf("her trail lacks %q", act)
 		}
 	}
-	if parts, err := w.Hub.waiting(t.Context()); err != nil || len(parts) != 0 {
+	if parts, err := w.Hub.hinted(t.Context(), vault.Hints); err != nil || len(parts) != 0 {
 		t.Errorf("hints that nothing follows from stay: %v, %v", parts, err)
 	}
 }

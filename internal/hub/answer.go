@@ -37,7 +37,7 @@ func (h *Hub) answer(ctx context.Context, p *parcel, to []addressee) error {
 			return err
 		}
 	}
-	if err := h.hint(ctx, p.Actor.Part); err != nil {
+	if err := h.hint(ctx, outbox.Hints, p.Actor.Part); err != nil {
 		return err
 	}
 	err := h.do(ctx, p.Actor.Part, func(t *tx) error {
@@ -119,13 +119,6 @@ func (h *Hub) line(ctx context.Context, p *parcel, to addressee) (outbox.Line, [
 	return outbox.Line{To: to.Part, Address: to.Address.Canonical(), Since: h.Now().UTC(), Filing: b}, s.objects, err
 }
 
-// hint records that a partition may have lines, before it has.
-func (h *Hub) hint(ctx context.Context, part store.Part) error {
-	return h.commit(ctx, outbox.Hints, func(t *tx) error {
-		return outbox.Hint(t, part, t.now)
-	})
-}
-
 // maxLineAge is how long a line is tried before its sender is told.
 const maxLineAge = 5 * 24 * time.Hour
 
@@ -153,15 +146,13 @@ func (h *Hub) Carry(ctx context.Context, part store.Part) error {
 	if err != nil || !empty {
 		return err // a notice is still to leave
 	}
-	return h.commit(ctx, outbox.Hints, func(t *tx) error {
-		return outbox.Unhint(t, part, t.now)
-	})
+	return h.takeBackHint(ctx, outbox.Hints, part)
 }
 
 // CarryAll takes every line there is to where it goes: what a restart and the
 // janitor do.
 func (h *Hub) CarryAll(ctx context.Context) error {
-	parts, err := h.hinted(ctx)
+	parts, err := h.hinted(ctx, outbox.Hints)
 	if err != nil {
 		return err
 	}
@@ -170,15 +161,6 @@ func (h *Hub) CarryAll(ctx context.Context) error {
 		errs = append(errs, h.Carry(ctx, part))
 	}
 	return errors.Join(errs...)
-}
-
-// hinted lists the partitions that may have lines.
-func (h *Hub) hinted(ctx context.Context) (parts []store.Part, err error) {
-	err = h.view(ctx, outbox.Hints, func(r store.Reader) error {
-		parts, err = outbox.Hinted(r)
-		return err
-	})
-	return parts, err
 }
 
 func (h *Hub) lines(ctx context.Context, part store.Part) (lines []outbox.Line, err error) {

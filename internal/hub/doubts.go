@@ -34,7 +34,7 @@ func (h *Hub) Doubts(ctx context.Context, operator string) (list []Doubt, err er
 	if err := h.note(ctx, hubPart, byOperator(operator, "list-doubts", "")); err != nil {
 		return nil, err
 	}
-	parts, err := h.waiting(ctx)
+	parts, err := h.hinted(ctx, vault.Hints)
 	if err != nil {
 		return nil, err
 	}

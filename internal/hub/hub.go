@@ -27,6 +27,7 @@ import (
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/limit"
 	"vaguemestre/internal/mailbox"
+	"vaguemestre/internal/outbox"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault"
@@ -109,6 +110,7 @@ type Hub struct {
 	turns  *bounded[store.Part, keyTurn]
 	trails *bounded[store.Part, *trailKey]
 	places *bounded[ident.Address, store.Part] // of recipients that were allowed
+	hints  *bounded[store.Part, time.Time]     // when this process hinted that something leaves there
 	books  *books
 	cache  *mailbox.Cache
 	docs   *vault.Cache
@@ -163,6 +165,7 @@ func New(c Config) (*Hub, error) {
 		turns:  newBounded[store.Part, keyTurn](maxTurns),
 		trails: newBounded[store.Part, *trailKey](maxTrailKeys),
 		places: newBounded[ident.Address, store.Part](maxPlaces),
+		hints:  newBounded[store.Part, time.Time](maxHints),
 		books:  newBooks(),
 		cache:  mailbox.NewCache(c.Limits.ListingCache),
 		docs:   vault.NewCache(c.Limits.ListingCache),
@@ -236,7 +239,7 @@ func (h *Hub) commit(ctx context.Context, part store.Part, fn func(*tx) error) e
 		if err := fn(t); err != nil {
 			return err
 		}
-		if t.leaves && !h.human.hinted(part, t.now) {
+		if t.leaves && !h.leaving(part, t.now) {
 			return errHintFirst
 		}
 		grown = len(t.trail) > 0 || w.RightsChanged()
@@ -253,10 +256,10 @@ func (h *Hub) commit(ctx context.Context, part store.Part, fn func(*tx) error) e
 		return audit.Append(w, t.Scope, key.Key, t.trail...)
 	})
 	if errors.Is(err, errHintFirst) {
-		if err := h.hint(ctx, part); err != nil {
+		if err := h.hint(ctx, outbox.Hints, part); err != nil {
 			return err
 		}
-		h.human.hint(part, h.Now().UTC())
+		h.hints.put(part, h.Now().UTC())
 		return h.commit(ctx, part, fn)
 	}
 	if err == nil && grown {

@@ -11,7 +11,6 @@ import (
 	"vaguemestre/internal/account"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/limit"
-	"vaguemestre/internal/store"
 )
 
 // human is what this process knows for the sake of people who come through the
@@ -21,39 +20,19 @@ type human struct {
 	mu     sync.Mutex
 	pepper *account.Pepper
 
-	hints *bounded[store.Part, time.Time] // partitions hinted by notices, and when
-	codes *limit.Window                   // codes and invitations asked for, per person and per address
+	codes *limit.Window // codes and invitations asked for, per person and per address
 
 	passkeys *account.Passkeys // nil: no web domain is configured
 }
 
-// maxHints bounds how many partitions are remembered as hinted; one forgotten
-// costs a read.
-const maxHints = 4096
-
 func newHuman(c Config) (m *human, err error) {
 	const people = 200_000
-	m = &human{hints: newBounded[store.Part, time.Time](maxHints), codes: limit.NewWindow(24*time.Hour, people)}
+	m = &human{codes: limit.NewWindow(24*time.Hour, people)}
 	if c.WebDomain != "" {
 		m.passkeys, err = account.NewPasskeys(c.WebDomain, c.Domain, c.WebOrigins...)
 	}
 	return m, err
 }
-
-// errHintFirst says that a transaction writes what must leave a partition that
-// is not hinted yet: it runs again when it is.
-var errHintFirst = errors.New("hub: the partition is to be hinted first")
-
-// hintHolds is how long a hint recorded by this process is known to hold: half
-// of what outbox leaves to whoever records one.
-const hintHolds = 15 * time.Minute
-
-func (m *human) hinted(part store.Part, now time.Time) bool {
-	at, ok := m.hints.get(part)
-	return ok && now.Sub(at) < hintHolds
-}
-
-func (m *human) hint(part store.Part, now time.Time) { m.hints.put(part, now) }
 
 // known returns the pepper if this process has unwrapped it already.
 func (m *human) known() *account.Pepper {

@@ -127,7 +127,7 @@ func (h *Hub) DueNotices(ctx context.Context, max int) ([]Outgoing, error) {
 	if _, err := h.pepper(ctx); err != nil {
 		return nil, err
 	}
-	parts, err := h.hinted(ctx)
+	parts, err := h.hinted(ctx, outbox.Hints)
 	if err != nil {
 		return nil, err
 	}

@@ -239,7 +239,7 @@ func TestAHintStaysAsLongAsANoticeWaits(t *testing.T) {
 	if err := h.CarryAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if parts, err := h.hinted(t.Context()); err != nil || len(parts) != 0 {
+	if parts, err := h.hinted(t.Context(), outbox.Hints); err != nil || len(parts) != 0 {
 		t.Errorf("hinted are %v, %v", parts, err)
 	}
 	h.tell(part, Notice{Kind: NoticeMessage}) // this process hinted long ago

@@ -247,7 +247,7 @@ func TestALineIsNeverWithoutHint(t *testing.T) {
 	h.open(alice, thomas, adam)
 	hints := 0
 	h.Hub.Store = storeWithHook{h.memory, func(part store.Part) {
-		if part != outbox.Hints {
+		if part != outbox.Hints.Part {
 			return
 		}
 		if hints++; hints != 2 {

@@ -283,7 +283,7 @@ func (h *Hub) keptFrom(t *tx, place succession) (keep vault.Flags, err error) {
 func (h *Hub) hintWaiting(ctx context.Context, part store.Part, list []sealedDocument) error {
 	for _, d := range list {
 		if d.flags&(vault.HiddenFromPatient|vault.ToVerify) != 0 {
-			return h.commit(ctx, vault.Hints, func(t *tx) error { return vault.Hint(t, part, t.now) })
+			return h.hint(ctx, vault.Hints, part)
 		}
 	}
 	return nil

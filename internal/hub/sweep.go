@@ -10,6 +10,7 @@ import (
 	"vaguemestre/internal/blob"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/mailbox"
+	"vaguemestre/internal/outbox"
 	"vaguemestre/internal/owner"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault"
@@ -107,7 +108,7 @@ func (h *Hub) erased(ctx context.Context, part store.Part) (erased bool, err err
 // waitingBlobs collects the blobs of answers that are on their way.
 func (h *Hub) waitingBlobs(ctx context.Context) (map[blob.ID]bool, error) {
 	waiting := map[blob.ID]bool{}
-	parts, err := h.hinted(ctx)
+	parts, err := h.hinted(ctx, outbox.Hints)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func (h *Hub) tellPatient(t *tx, topic patient.Topic) error {
 		if err != nil || !reachable {
 			return err
 		}
-		lately, err := outbox.ToldLately(t, string(topic), t.now, tellAgain)
+		lately, err := outbox.ToldLately(t, t.Scope, string(topic), t.now, tellAgain)
 		if err != nil || lately {
 			return err
 		}

@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"crypto/rand"
-	"encoding/binary"
 	"fmt"
 	"strings"
 	"time"
@@ -94,26 +93,11 @@ func Empty(r store.Reader) (bool, error) {
 
 // ToldLately reports whether somebody was told of that kind of thing within a
 // pause; if not, it notes that they are told now.
-func ToldLately(w store.Writer, kind string, now time.Time, pause time.Duration) (bool, error) {
+func ToldLately(w store.Writer, s fact.Scope, kind string, now time.Time, pause time.Duration) (bool, error) {
 	key := "out/told/" + kind
-	b, err := w.Get(key)
-	if err != nil {
-		return false, err
+	at, ok, err := fact.Get[time.Time](w, s, key)
+	if err != nil || ok && now.Sub(at) < pause {
+		return err == nil, err
 	}
-	if b != nil {
-		at, err := timeOf(b)
-		if err != nil || now.Sub(at) < pause {
-			return err == nil, err
-		}
-	}
-	w.Put(key, binary.BigEndian.AppendUint64([]byte{version}, uint64(now.Unix())))
-	return false, nil
-}
-
-// timeOf reads a time as hints and ToldLately keep it.
-func timeOf(b []byte) (time.Time, error) {
-	if len(b) != 9 || b[0] != version {
-		return time.Time{}, fmt.Errorf("outbox: time: %w", fault.Corrupt)
-	}
-	return time.Unix(int64(binary.BigEndian.Uint64(b[1:])), 0), nil
+	return false, fact.Put(w, s, key, now)
 }

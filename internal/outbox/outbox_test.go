@@ -3,7 +3,6 @@ package outbox
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -81,58 +80,6 @@ func TestALineIsSealedWhereItIs(t *testing.T) {
 		}
 		return nil
 	})
-}
-
-func TestAHintOutlivesTheActThatRecordedIt(t *testing.T) {
-	r := newRecord(t)
-	hint := func(part store.Part, after time.Duration) {
-		t.Helper()
-		r.must(func(w store.Writer) error { return Hint(w, part, noon.Add(after)) })
-	}
-	unhint := func(part store.Part, after time.Duration) string {
-		t.Helper()
-		r.must(func(w store.Writer) error { return Unhint(w, part, noon.Add(after)) })
-		var parts []store.Part
-		r.View(func(rd store.Reader) (err error) {
-			parts, err = Hinted(rd)
-			return err
-		})
-		return fmt.Sprint(parts)
-	}
-	hint("a", 0)
-	hint("b", 0)
-	for _, s := range []struct {
-		name string
-		got  string
-		want string
-	}{
-		{"at once", unhint("a", 0), "[a b]"},
-		{"before its time", unhint("a", hintLife-time.Second), "[a b]"},
-		{"in its time", unhint("a", hintLife), "[b]"},
-		{"a second time", unhint("a", hintLife), "[b]"},
-	} {
-		if s.got != s.want {
-			t.Errorf("taken back %s: hinted are %s, want %s", s.name, s.got, s.want)
-		}
-	}
-	hint("b", hintLife-time.Minute)
-	if got := unhint("b", hintLife); got != "[b]" {
-		t.Errorf("a hint recorded again is taken back with the first: %s", got)
-	}
-	hint("b", hintLife+time.Minute) // young enough: nothing is written
-	if got := unhint("b", 2*hintLife-time.Minute); got != "[]" {
-		t.Errorf("the hint is still there: %s", got)
-	}
-}
-
-func TestADamagedHintIsCorrupt(t *testing.T) {
-	r := newRecord(t)
-	for _, value := range [][]byte{{}, {1}, {2, 0, 0, 0, 0, 0, 0, 0, 0}} {
-		r.must(func(w store.Writer) error { w.Put("out/hint/a", value); return nil })
-		if err := r.Update(func(w store.Writer) error { return Hint(w, "a", noon) }); !errors.Is(err, fault.Corrupt) {
-			t.Errorf("%v gives %v, want Corrupt", value, err)
-		}
-	}
 }
 
 func TestEraseLeavesNothing(t *testing.T) {
