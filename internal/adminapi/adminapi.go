@@ -8,8 +8,8 @@
 //
 // A request is POST /v1/<noun>/<verb> with a JSON object; the answer is one
 // too. What fails has the status of its kind of failure (replies.go) and an
-// object that says why. The one answer that is no JSON is an export: a tar of
-// sealed files.
+// object that says why. The answers that are no JSON are exports: a tar of
+// sealed files, and sealed trails.
 package adminapi
 
 import (

@@ -1,7 +1,8 @@
 // Package janitor is the edge of time: it asks the hub, again and again, for
-// what is due. Answers that could not be carried are carried; spaces live on as
-// the law says; how far the trails have come is noted; what mails and crashes
-// left behind is swept.
+// what is due. Answers that could not be carried are carried, and notices leave;
+// spaces live on as the law says, and documents show that waited for somebody;
+// how far the trails have come is noted, and those past their time end; what
+// mails and crashes left behind is swept.
 //
 // It decides nothing and keeps nothing: a janitor that is killed has lost
 // nothing, and two at work do no harm.
