@@ -25,6 +25,7 @@ import (
 //	record PATIENT           $RECORD is the ID of the record, for paths of fhir
 //	fhir WHO METHOD PATH [FILE]   asks the FHIR service; prints the status and the answer, indented.
 //	                         In FILE, ${NAME} is a variable
+//	token WHO                $TOKEN is a bearer token, $FHIR the address of the service: for curl
 //	deposit WHO PATIENT NAME TYPE [LABEL|replaces=NAME]…
 //	                         adds a document called NAME (ITI-105); $NAME is its ID
 //	sees WHO PATIENT [NAME…] [opens NAME…]
@@ -40,7 +41,7 @@ import (
 //
 // "!" before a verb expects it to be refused, with a status of 400 or more.
 var recordVerbs = map[string]func(*testscript.TestScript, bool, []string){
-	"record": recordVerb, "fhir": fhirVerb, "deposit": depositVerb, "sees": seesVerb, "act": actVerb, "night": nightVerb, "enrol": enrolVerb, "login-web": loginWebVerb,
+	"record": recordVerb, "token": tokenVerb, "fhir": fhirVerb, "deposit": depositVerb, "sees": seesVerb, "act": actVerb, "night": nightVerb, "enrol": enrolVerb, "login-web": loginWebVerb,
 	"outbox": outboxVerb,
 }
 
@@ -251,6 +252,18 @@ func recordVerb(ts *testscript.TestScript, neg bool, args []string) {
 	id, err := stageOf(ts).record(args[0])
 	ts.Check(err)
 	ts.Setenv("RECORD", id)
+}
+
+func tokenVerb(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: token WHO")
+	}
+	s := stageOf(ts)
+	token, err := s.token(args[0])
+	ts.Check(err)
+	_, port, _ := strings.Cut(s.hub.ports["listen.https"], ":")
+	ts.Setenv("TOKEN", token)
+	ts.Setenv("FHIR", "https://localhost:"+port+"/fhir")
 }
 
 func fhirVerb(ts *testscript.TestScript, neg bool, args []string) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/fhir"
@@ -99,9 +100,14 @@ func changed(was, is, f vault.Flags) *bool {
 }
 
 // patchDocument changes a document by its id; patchByIdentifier by any of its
-// identifiers, of which exactly one document must have it.
+// identifiers, of which exactly one document must have it. Who does not read the
+// document may be its author all the same.
 func (c *call) patchDocument() (answer, error) {
 	d, err := c.hub.Document(c.ctx, c.actor, c.id)
+	if isNotFound(err) {
+		record, _, _ := strings.Cut(c.id, ".")
+		d, err = c.hub.KeptDocument(c.ctx, c.actor, record, func(d hub.DocumentView) bool { return d.ID == c.id })
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -109,24 +115,9 @@ func (c *call) patchDocument() (answer, error) {
 }
 
 func (c *call) patchByIdentifier() (answer, error) {
-	found, err := c.byIdentifier()
-	switch {
-	case err != nil:
-		return answer{}, err
-	case len(found) == 0:
-		return answer{}, notFound()
-	case len(found) > 1:
-		return answer{}, &problem{kind: fault.Conflict, code: "multiple-matches",
-			fr: "Plusieurs fiches portent cet identifiant.", en: "Several documents have this identifier."}
-	}
-	return c.patch(found[0])
-}
-
-// byIdentifier finds the documents that a conditional request is about.
-func (c *call) byIdentifier() ([]hub.DocumentView, error) {
 	id := c.query.Get("identifier")
 	if id == "" {
-		return nil, &problem{kind: fault.Conflict, code: "required",
+		return answer{}, &problem{kind: fault.Conflict, code: "required",
 			fr: "Indiquez identifier=système|valeur.", en: "Name identifier=system|value."}
 	}
 	t := parseToken(id)
@@ -134,11 +125,24 @@ func (c *call) byIdentifier() ([]hub.DocumentView, error) {
 	if record == "" || c.namesPatient() {
 		var err error
 		if record, err = c.recordOf(); err != nil {
-			return nil, err
+			return answer{}, err
 		}
 	}
+	has := func(d hub.DocumentView) bool { return hasID(c.Server, d, id) }
 	all, err := documents.items(c, record)
-	return slices.DeleteFunc(slices.Clone(all), func(d hub.DocumentView) bool { return !hasID(c.Server, d, id) }), err
+	found := slices.DeleteFunc(slices.Clone(all), func(d hub.DocumentView) bool { return !has(d) })
+	if isNotFound(err) || err == nil && len(found) == 0 {
+		found = make([]hub.DocumentView, 1)
+		found[0], err = c.hub.KeptDocument(c.ctx, c.actor, record, has)
+	}
+	switch {
+	case errors.Is(err, fault.Conflict) || len(found) > 1:
+		return answer{}, &problem{kind: fault.Conflict, code: "multiple-matches",
+			fr: "Plusieurs fiches portent cet identifiant.", en: "Several documents have this identifier."}
+	case err != nil:
+		return answer{}, err
+	}
+	return c.patch(found[0])
 }
 
 func (c *call) patch(d hub.DocumentView) (answer, error) {

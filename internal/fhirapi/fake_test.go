@@ -206,6 +206,10 @@ func (f *fake) AddDocuments(ctx context.Context, a hub.Actor, record string, sub
 	return out, nil
 }
 
+func (f *fake) KeptDocument(context.Context, hub.Actor, string, func(hub.DocumentView) bool) (hub.DocumentView, error) {
+	return hub.DocumentView{}, fault.NotFound // its actors read whatever they may change
+}
+
 func (f *fake) ChangeDocument(_ context.Context, a hub.Actor, id string, c hub.DocumentChange) (hub.DocumentView, error) {
 	i := slices.IndexFunc(f.docs, func(d hub.DocumentView) bool { return d.ID == id })
 	d := &f.docs[i]

@@ -57,6 +57,7 @@ type Documents interface {
 	OpenDocument(ctx context.Context, a hub.Actor, id string) (hub.DocumentView, hub.Content, error)
 	AddDocuments(ctx context.Context, a hub.Actor, recordID string, docs []hub.Submission) ([]hub.DocumentView, error)
 	ChangeDocument(ctx context.Context, a hub.Actor, id string, c hub.DocumentChange) (hub.DocumentView, error)
+	KeptDocument(ctx context.Context, a hub.Actor, recordID string, match func(hub.DocumentView) bool) (hub.DocumentView, error)
 }
 
 // Oversight is what the patient is told of who sees the record.

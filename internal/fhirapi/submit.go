@@ -275,8 +275,8 @@ func nationalID(ids []fhir.Identifier, system, digit string, length int) string 
 // conditional reference, or by the matricule of a patient within the document or
 // the Bundle.
 func (c *call) subjectRecord(d *sentDocument, ref fhir.Reference) (string, error) {
-	unknown := &problem{kind: fault.NotFound, status: http.StatusUnprocessableEntity, code: "not-found",
-		fr: "Ce patient n'a pas de dossier ouvert ici.", en: "This patient has no record that is open here."}
+	// 902, as the hub says it of a space that is not open: neither tells which.
+	unknown := &hub.Refusal{Rule: "space/unknown", Code: 902, Kind: fault.NotFound}
 	record, err := nowhere, error(nil)
 	if _, identifier, ok := strings.Cut(ref.Reference, "?identifier="); ok {
 		record, err = c.recordByMatricule(identifier)

@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
@@ -42,6 +43,65 @@ func (h *Hub) ChangeDocument(ctx context.Context, a Actor, id string, c Document
 	}
 	owner := m.standing.view(part, m.standing.decide(policy.ListDocuments))
 	return viewDocument(owner, m.document, m.standing.mayRead(m.document, a)), nil
+}
+
+// KeptDocument tells what is said of the one document of a record that matches,
+// to whoever may keep it in order: its author, who may be a program that reads no
+// record, and who may put back what was withdrawn and is shown to nobody. It goes
+// into the trail first. None is fault.NotFound, several are fault.Conflict.
+func (h *Hub) KeptDocument(ctx context.Context, a Actor, recordID string, match func(DocumentView) bool) (v DocumentView, err error) {
+	part, none := recordPart(recordID), fmt.Errorf("hub: kept document: %w", fault.NotFound)
+	if err := h.throttleSender(a, 0, 0); err != nil {
+		return v, err
+	}
+	f, _, err := h.stand(ctx, a, part, policy.AmendDocument)
+	if err == nil && f.space.State != policy.Active { // and may have no key
+		err = none
+	}
+	if err != nil {
+		return v, err
+	}
+	key, err := h.linger(ctx, part)
+	if err != nil {
+		return v, err
+	}
+	var list []DocumentView
+	err = h.view(ctx, part, func(r store.Reader) error {
+		list = list[:0]
+		if f, err = h.standing(r, part, a); err != nil {
+			return err
+		}
+		owner := f.view(part, f.decide(policy.ListDocuments))
+		docs, err := h.documents(r, part, key)
+		for _, d := range docs {
+			if access := f.mayKeep(d, a); access.Allow {
+				if v := viewDocument(owner, d, access); match(v) {
+					list = append(list, v)
+				}
+			}
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return v, err
+	case len(list) == 0:
+		return v, none
+	case len(list) > 1:
+		return v, fmt.Errorf("hub: kept document: several: %w", fault.Conflict)
+	}
+	_, own := documentPart(list[0].ID)
+	return list[0], h.note(ctx, part, decided(a.entry(policy.ReadDocument, own), list[0].Access), nil)
+}
+
+// mayKeep decides whether an actor may change a document, or put it back.
+func (f standing) mayKeep(d vault.Document, a Actor) policy.Decision {
+	f.request.Act = policy.AmendDocument
+	if d.Flags.Has(vault.Deleted) {
+		f.request.Act = policy.RestoreDocument
+	}
+	f.request.Document = documentFacts(d, a)
+	return policy.Decide(f.request)
 }
 
 // An amendment is one change of a document in the making.

@@ -223,3 +223,48 @@ func TestNobodyIsShownADocumentByAChangeThatIsNone(t *testing.T) {
 		}
 	}
 }
+
+// Who may keep a document in order finds it, though it be withdrawn, or they be a
+// program that reads nothing; nobody else does.
+func TestItsAuthorFindsADocumentThatNobodyReads(t *testing.T) {
+	w := newWard(t)
+	v, err := w.add(biolab, note("11502-2"))
+	w.must(err)
+	every := func(DocumentView) bool { return true }
+	kept := func(who string) error {
+		d, err := w.KeptDocument(t.Context(), w.login(who), w.record, every)
+		if err == nil && d.ID != v[0].ID {
+			t.Errorf("%s finds %s", who, d.ID)
+		}
+		return err
+	}
+	for _, withdrawn := range []bool{false, true} {
+		if withdrawn {
+			w.must(w.change(biolab, v[0].ID, DocumentChange{Deleted: yes()}))
+		}
+		for who, want := range map[string]error{biolab: nil, thomas: fault.NotFound, martin: fault.NotFound, alice: fault.NotFound} {
+			if err := kept(who); !errors.Is(err, want) {
+				t.Errorf("%s, withdrawn %t: %v", who, withdrawn, err)
+			}
+		}
+	}
+	if e := w.last(alice); e.Act != "read-document" || e.Rule != "document/author-amends" {
+		t.Errorf("the trail says %+v", e)
+	}
+	if _, err := w.KeptDocument(t.Context(), w.login(biolab), w.record, func(DocumentView) bool { return false }); !errors.Is(err, fault.NotFound) {
+		t.Errorf("what does not match: %v", err)
+	}
+	w.must(kept(biolab))
+	again := note("11502-2")
+	again.Entry.UniqueID = "1.2.250.1.999.77"
+	_, err = w.add(biolab, again)
+	w.must(err)
+	if err := kept(biolab); !errors.Is(err, fault.Conflict) {
+		t.Errorf("two that match: %v", err)
+	}
+	_, err = w.Life(t.Context(), "operator", addr(alice), patient.Close)
+	w.must(err)
+	if err := kept(biolab); !errors.Is(err, fault.NotFound) {
+		t.Errorf("in a closed space: %v", err)
+	}
+}
