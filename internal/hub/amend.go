@@ -91,7 +91,7 @@ func (h *Hub) KeptDocument(ctx context.Context, a Actor, recordID string, match 
 		return v, fmt.Errorf("hub: kept document: several: %w", fault.Conflict)
 	}
 	_, own := documentPart(list[0].ID)
-	return list[0], h.note(ctx, part, decided(a.entry(policy.ReadDocument, own), list[0].Access), nil)
+	return list[0], h.note(ctx, part, decided(a.entry(policy.ReadDocument, own), list[0].Access))
 }
 
 // mayKeep decides whether an actor may change a document, or put it back.
