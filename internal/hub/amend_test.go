@@ -248,13 +248,13 @@ func TestItsAuthorFindsADocumentThatNobodyReads(t *testing.T) {
 			}
 		}
 	}
+	w.must(kept(biolab))
 	if e := w.last(alice); e.Act != "read-document" || e.Rule != "document/author-amends" {
 		t.Errorf("the trail says %+v", e)
 	}
 	if _, err := w.KeptDocument(t.Context(), w.login(biolab), w.record, func(DocumentView) bool { return false }); !errors.Is(err, fault.NotFound) {
 		t.Errorf("what does not match: %v", err)
 	}
-	w.must(kept(biolab))
 	again := note("11502-2")
 	again.Entry.UniqueID = "1.2.250.1.999.77"
 	_, err = w.add(biolab, again)
