@@ -50,7 +50,7 @@ func keepWhile[T any](w store.Writer, s fact.Scope, key string, want bool, v T) 
 
 // Announcements lists the documents that wait for their announcement.
 func Announcements(r store.Reader, s fact.Scope) ([]Announcement, error) {
-	return collect[Announcement](r, s, "doc/w/")
+	return fact.Collect(fact.All[Announcement](r, s, "doc/w/"))
 }
 
 // Told says that the patient knows that something waits, without what.
@@ -60,16 +60,8 @@ func Told(w store.Writer, s fact.Scope, a Announcement, now time.Time) error {
 }
 
 // Doubts lists the documents whose identity is to be verified.
-func Doubts(r store.Reader, s fact.Scope) ([]Doubt, error) { return collect[Doubt](r, s, "doc/q/") }
-
-func collect[T any](r store.Reader, s fact.Scope, prefix string) (list []T, err error) {
-	for v, err := range fact.All[T](r, s, prefix) {
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, v)
-	}
-	return list, nil
+func Doubts(r store.Reader, s fact.Scope) ([]Doubt, error) {
+	return fact.Collect(fact.All[Doubt](r, s, "doc/q/"))
 }
 
 // Hints say in which partitions documents wait, for their announcement or for

@@ -104,14 +104,7 @@ func LoadAuthorization(r store.Reader, s fact.Scope, id string, now time.Time) (
 // Authorizations lists the authorizations of an account, those that have ended
 // and were not removed yet among them.
 func Authorizations(r store.Reader, s fact.Scope) ([]Authorization, error) {
-	var list []Authorization
-	for a, err := range fact.AllRights[Authorization](r, s, "acc/a/") {
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, a)
-	}
-	return list, nil
+	return fact.Collect(fact.AllRights[Authorization](r, s, "acc/a/"))
 }
 
 // EndAuthorization ends an authorization, and with it every token that stands

@@ -64,6 +64,17 @@ func All[T any](r store.Reader, s Scope, prefix string) iter.Seq2[T, error] {
 	}
 }
 
+// Collect gives all that All or AllRights yields, or its error.
+func Collect[T any](seq iter.Seq2[T, error]) (list []T, err error) {
+	for v, err := range seq {
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	return list, nil
+}
+
 // Put writes the fact at key.
 func Put[T any](w store.Writer, s Scope, key string, v T) error {
 	b, err := json.Marshal(v)

@@ -50,12 +50,6 @@ func Apply(w store.Writer, s fact.Scope, m Matrix) (Matrix, error) {
 }
 
 // All lists what was applied, the oldest first.
-func All(r store.Reader, s fact.Scope) (list []Matrix, err error) {
-	for m, err := range fact.AllRights[Matrix](r, s, "hab/matrix/") {
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, m)
-	}
-	return list, nil
+func All(r store.Reader, s fact.Scope) ([]Matrix, error) {
+	return fact.Collect(fact.AllRights[Matrix](r, s, "hab/matrix/"))
 }

@@ -54,14 +54,7 @@ func NewID() string { return strings.ToLower(rand.Text()) }
 
 // Notices lists the notices of a partition.
 func Notices(r store.Reader, s fact.Scope) ([]Notice, error) {
-	var list []Notice
-	for n, err := range fact.All[Notice](r, s, "out/n/") {
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, n)
-	}
-	return list, nil
+	return fact.Collect(fact.All[Notice](r, s, "out/n/"))
 }
 
 // FindNotice returns a notice, fault.NotFound if it has left or was dropped.

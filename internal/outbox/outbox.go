@@ -46,14 +46,7 @@ func Add(w store.Writer, s fact.Scope, l Line) error {
 
 // Lines lists the lines of a partition.
 func Lines(r store.Reader, s fact.Scope) ([]Line, error) {
-	var list []Line
-	for l, err := range fact.All[Line](r, s, "out/l/") {
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, l)
-	}
-	return list, nil
+	return fact.Collect(fact.All[Line](r, s, "out/l/"))
 }
 
 // Done removes a line, and reports whether it was there.

@@ -82,14 +82,8 @@ func personKey(s fact.Scope, part store.Part) string {
 }
 
 // Persons lists who may act, or was asked to, in a space, in no order.
-func Persons(r store.Reader, s fact.Scope) (list []Person, err error) {
-	for p, err := range fact.AllRights[Person](r, s, "pat/person/") {
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, p)
-	}
-	return list, nil
+func Persons(r store.Reader, s fact.Scope) ([]Person, error) {
+	return fact.Collect(fact.AllRights[Person](r, s, "pat/person/"))
 }
 
 // PersonOf reads the link to somebody's space. ok is false if there is none.
@@ -251,12 +245,6 @@ func Unhelp(w store.Writer, s fact.Scope, part store.Part) error {
 }
 
 // AllHelped lists for whom the owner may act, as far as their own space knows.
-func AllHelped(r store.Reader, s fact.Scope) (list []Helped, err error) {
-	for h, err := range fact.AllRights[Helped](r, s, "pat/helped/") {
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, h)
-	}
-	return list, nil
+func AllHelped(r store.Reader, s fact.Scope) ([]Helped, error) {
+	return fact.Collect(fact.AllRights[Helped](r, s, "pat/helped/"))
 }

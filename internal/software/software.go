@@ -211,14 +211,7 @@ func FindByCertificate(r store.Reader, s fact.Scope, thumbprint string) (Client,
 
 // All lists the programs, in the order of their identifiers.
 func All(r store.Reader, s fact.Scope) ([]Client, error) {
-	var list []Client
-	for c, err := range fact.AllRights[Client](r, s, "sw/c/") {
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, c)
-	}
-	return list, nil
+	return fact.Collect(fact.AllRights[Client](r, s, "sw/c/"))
 }
 
 // Remove forgets a program; fault.NotFound if there is none.
