@@ -20,24 +20,24 @@ import (
 	"vaguemestre/internal/fault"
 )
 
-// argonParams are what a hash costs (RFC 9106 §4; OWASP asks for no less than
-// 19 MiB with two passes). They are kept with each hash, so that changing them
-// here changes new ones, and old ones at their next login.
-type argonParams struct {
+// A Cost is what a hash of Argon2id costs (RFC 9106 §4). It is kept with each
+// hash: another one changes new hashes, and old ones at their next login.
+type Cost struct {
 	Time, Memory uint32 // passes, KiB
 	Threads      uint8
 }
 
-var argon = argonParams{Time: 2, Memory: 19 << 10, Threads: 1}
+// DefaultCost is the least that OWASP asks for.
+var DefaultCost = Cost{Time: 2, Memory: 19 << 10, Threads: 1}
 
 // A verifier is what is kept of a password.
 type verifier struct {
-	argonParams
+	Cost
 	Salt, Hash []byte
 }
 
 // hash runs Argon2id over the peppered password, when a slot is free.
-func (p *Pepper) hash(ctx context.Context, a argonParams, salt []byte, password string) ([]byte, error) {
+func (p *Pepper) hash(ctx context.Context, a Cost, salt []byte, password string) ([]byte, error) {
 	select {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
@@ -49,8 +49,8 @@ func (p *Pepper) hash(ctx context.Context, a argonParams, salt []byte, password 
 }
 
 func (p *Pepper) newVerifier(ctx context.Context, password string) (v verifier, err error) {
-	v = verifier{argonParams: argon, Salt: randomBytes(16)}
-	v.Hash, err = p.hash(ctx, v.argonParams, v.Salt, normalPassword(password))
+	v = verifier{Cost: p.Cost, Salt: randomBytes(16)}
+	v.Hash, err = p.hash(ctx, v.Cost, v.Salt, normalPassword(password))
 	return v, err
 }
 
@@ -58,12 +58,12 @@ func (p *Pepper) newVerifier(ctx context.Context, password string) (v verifier, 
 func (p *Pepper) matches(ctx context.Context, v verifier, password string) (bool, error) {
 	known := len(v.Hash) > 0
 	if !known {
-		v = verifier{argonParams: argon, Salt: make([]byte, 16), Hash: make([]byte, 32)}
+		v = verifier{Cost: p.Cost, Salt: make([]byte, 16), Hash: make([]byte, 32)}
 	}
 	if len(password) > maxPassword {
 		password = "" // not worth hashing; no password is empty
 	}
-	got, err := p.hash(ctx, v.argonParams, v.Salt, normalPassword(password))
+	got, err := p.hash(ctx, v.Cost, v.Salt, normalPassword(password))
 	if err != nil {
 		return false, err
 	}

@@ -25,6 +25,8 @@ import (
 // So neither the store nor the index key let anybody guess a password or write
 // one: a role without the hub key has no part in web logins.
 type Pepper struct {
+	Cost Cost // of the hashes it makes; DefaultCost, unless it is set before use
+
 	key   []byte
 	box   *keyring.Session
 	mac   []byte
@@ -56,7 +58,7 @@ func newPepper(key []byte) (*Pepper, error) {
 	if err != nil {
 		return nil, fmt.Errorf("account: pepper: %w", err)
 	}
-	return &Pepper{key: key, box: box, mac: mac, slots: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}, nil
+	return &Pepper{Cost: DefaultCost, key: key, box: box, mac: mac, slots: make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))}, nil
 }
 
 // Wrap wraps the pepper under the hub key.

@@ -155,7 +155,7 @@ func (p *Pepper) NewPasswordHash(ctx context.Context, password string) (Password
 // hash is weaker than one made today: it is to be replaced.
 func (p *Pepper) Matches(ctx context.Context, who Person, password string) (ok, aged bool, err error) {
 	ok, err = p.matches(ctx, who.Hash.V, password)
-	return ok, ok && who.Hash.V.argonParams != argon, err
+	return ok, ok && who.Hash.V.Cost != p.Cost, err
 }
 
 // SetPerson writes who may log in to a partition through the web.

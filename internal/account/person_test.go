@@ -188,8 +188,8 @@ func TestAPasswordMatchesUnderItsPepperAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := h
-	old.V.argonParams = argonParams{1, 8 << 10, 1}
-	if old.V.Hash, err = p.hash(t.Context(), old.V.argonParams, old.V.Salt, "Quai-Vert.48é"); err != nil {
+	old.V.Cost = Cost{1, 8 << 10, 1}
+	if old.V.Hash, err = p.hash(t.Context(), old.V.Cost, old.V.Salt, "Quai-Vert.48é"); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {

@@ -19,6 +19,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"vaguemestre/internal/account"
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/blob"
 	"vaguemestre/internal/bus"
@@ -55,6 +56,7 @@ type Config struct {
 	TestMode      bool     // accepts invented and test matricules
 	Limits        Limits
 	Delays        patient.Delays // default: patient.DefaultDelays
+	PasswordCost  account.Cost   // default: account.DefaultCost
 
 	SAMU []string // establishments that regulate emergencies, whose physicians may ask for Centre15
 
@@ -152,6 +154,9 @@ func New(c Config) (*Hub, error) {
 	}
 	if c.Delays == (patient.Delays{}) {
 		c.Delays = patient.DefaultDelays
+	}
+	if c.PasswordCost == (account.Cost{}) {
+		c.PasswordCost = account.DefaultCost
 	}
 	const senders, accounts = 100_000, 200_000
 	human, err := newHuman(c)

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"vaguemestre/internal/account"
 	"vaguemestre/internal/blob"
 	"vaguemestre/internal/blob/memblob"
 	"vaguemestre/internal/bus/membus"
@@ -87,7 +88,8 @@ func newHouse(t testing.TB) *house {
 		Store: h.memory, Blobs: h.blobs, Bus: membus.New(),
 		Index: keyring.NewIndexKey(), Ring: keyring.NewRing(), Erasure: secrets, Escrow: escrow,
 		Domain: "hub.test", PatientDomain: "patient.test", TestMode: true,
-		Now: func() time.Time { return h.now },
+		PasswordCost: account.Cost{Time: 1, Memory: 64, Threads: 1}, // many log in
+		Now:          func() time.Time { return h.now },
 	})
 	if err != nil {
 		t.Fatal(err)

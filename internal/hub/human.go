@@ -77,6 +77,7 @@ func (h *Hub) pepper(ctx context.Context) (*account.Pepper, error) {
 	h.human.mu.Lock()
 	defer h.human.mu.Unlock()
 	if h.human.pepper == nil {
+		p.Cost = h.PasswordCost
 		h.human.pepper = p
 	}
 	return h.human.pepper, nil
