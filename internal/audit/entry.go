@@ -82,11 +82,6 @@ const (
 	Enrolment    Kind = "ENROLMENT"
 )
 
-// Kinds lists all kinds of actors.
-func Kinds() []Kind {
-	return []Kind{Professional, Facility, Support, Patient, ThirdParty, System, Enrolment}
-}
-
 // Kind returns the kind of the entry's actor.
 func (e Entry) Kind() Kind {
 	switch e.Role {

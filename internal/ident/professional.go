@@ -47,9 +47,6 @@ func ParseFINESS(s string) (FINESS, error) {
 	return FINESS{s}, nil
 }
 
-// String returns the nine characters.
-func (f FINESS) String() string { return f.s }
-
 func allDigits(s string) bool {
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {

@@ -89,7 +89,7 @@ func TestNothingPersonalIsOnDiskAndNothingCanBeMoved(t *testing.T) {
 func TestEraseLeavesNothing(t *testing.T) {
 	r := newSpace(t)
 	err := r.Update(func(w store.Writer) error {
-		return errors.Join(Block(w, r.Scope, thomas, noon), SetChoices(w, r.Scope, Choices{HideHistory: true}),
+		return errors.Join(block(w, r.Scope, thomas, noon), SetChoices(w, r.Scope, Choices{HideHistory: true}),
 			Glass{Kind: policy.BrokenGlass, Since: noon}.Grant(w, r.Scope, thomas))
 	})
 	if err != nil {

@@ -194,26 +194,6 @@ func Relations(r store.Reader, s fact.Scope) (list []Relation, err error) {
 	return list, nil
 }
 
-// Block bars somebody; Unblock lets them in again.
-func Block(w store.Writer, s fact.Scope, who Who, now time.Time) error {
-	return change(w, s, who, now, func(n *Relation) { n.Blocked = now })
-}
-
-// Unblock ends a block. One that does not exist is not an error.
-func Unblock(w store.Writer, s fact.Scope, who Who, now time.Time) error {
-	return change(w, s, who, now, func(n *Relation) { n.Blocked = time.Time{} })
-}
-
-func change(w store.Writer, s fact.Scope, who Who, now time.Time, fn func(*Relation)) error {
-	n, err := With(w, s, who)
-	if err != nil {
-		return err
-	}
-	n.Who = who
-	fn(&n)
-	return SetRelation(w, s, n, now)
-}
-
 // Blocked reports whether the patient has barred somebody.
 func Blocked(r store.Reader, s fact.Scope, who Who) (bool, error) {
 	n, err := With(r, s, who)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
@@ -40,9 +41,9 @@ func (r record) block(who Who, on bool) {
 	r.t.Helper()
 	err := r.Update(func(w store.Writer) error {
 		if on {
-			return Block(w, r.Scope, who, noon)
+			return block(w, r.Scope, who, noon)
 		}
-		return Unblock(w, r.Scope, who, noon)
+		return unblock(w, r.Scope, who, noon)
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -148,7 +149,7 @@ func TestARoleIsForItsProfession(t *testing.T) {
 	if !errors.Is(err, fault.Invalid) {
 		t.Errorf("a role that is none gives %v", err)
 	}
-	err = r.Update(func(w store.Writer) error { return Block(w, r.Scope, Who{}, noon) })
+	err = r.Update(func(w store.Writer) error { return block(w, r.Scope, Who{}, noon) })
 	if !errors.Is(err, fault.Invalid) {
 		t.Errorf("a relation with nobody gives %v", err)
 	}
@@ -231,4 +232,23 @@ func TestAnEmergencyAccessIsOfOnePerson(t *testing.T) {
 			return nil
 		})
 	}
+}
+
+// block bars somebody; unblock lets them in again.
+func block(w store.Writer, s fact.Scope, who Who, now time.Time) error {
+	return change(w, s, who, now, func(n *Relation) { n.Blocked = now })
+}
+
+func unblock(w store.Writer, s fact.Scope, who Who, now time.Time) error {
+	return change(w, s, who, now, func(n *Relation) { n.Blocked = time.Time{} })
+}
+
+func change(w store.Writer, s fact.Scope, who Who, now time.Time, fn func(*Relation)) error {
+	n, err := With(w, s, who)
+	if err != nil {
+		return err
+	}
+	n.Who = who
+	fn(&n)
+	return SetRelation(w, s, n, now)
 }
