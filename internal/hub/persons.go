@@ -230,7 +230,7 @@ func (h *Hub) unhelp(ctx context.Context, helper, helped store.Part, e audit.Ent
 }
 
 // Persons lists who may act in a space, may have been, or is invited to, for
-// whoever decides over that.
+// whoever decides over that. It goes into the trail first, once a session.
 func (h *Hub) Persons(ctx context.Context, a Actor, recordID string) (list []patient.Person, err error) {
 	part := recordPart(recordID)
 	_, d, err := h.stand(ctx, a, part, policy.Delegate)
@@ -239,6 +239,12 @@ func (h *Hub) Persons(ctx context.Context, a Actor, recordID string) (list []pat
 		return nil, err
 	case !d.Allow:
 		return nil, h.refused(ctx, part, a.entry(policy.Delegate, ""), a, d)
+	}
+	err = h.once(a, part, policy.ManageAccess.String(), func() error {
+		return h.note(ctx, part, decided(a.entry(policy.ManageAccess, ""), d))
+	})
+	if err != nil {
+		return nil, err
 	}
 	err = h.view(ctx, part, func(r store.Reader) error {
 		list, err = patient.Persons(r, h.scope(part))

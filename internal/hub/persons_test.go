@@ -474,3 +474,22 @@ func FuzzVerifyProof(f *testing.F) {
 		}
 	})
 }
+
+func TestWhoLooksAtWhoHelpsIsInTheTrail(t *testing.T) {
+	h := newHouse(t)
+	a := h.login(alice)
+	for range 2 {
+		if _, err := h.Persons(t.Context(), a, h.record(alice)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	looks := 0
+	for _, line := range h.acts(alice) {
+		if strings.HasSuffix(line, " manage-access") {
+			looks++
+		}
+	}
+	if looks != 1 && (a.Session != "" || looks != 2) {
+		t.Errorf("the trail has it %d times: %q", looks, h.acts(alice))
+	}
+}
