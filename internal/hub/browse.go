@@ -18,8 +18,9 @@ import (
 // Documents lists what an actor may see of a record, in order of arrival. What
 // they may not see is not in it, and nothing tells how much that is. The trail
 // is durable before anything is read. Replaced and archived documents are
-// flagged, and for the caller to leave out. One who may not see the record gets
-// fault.NotFound, as for one that does not exist.
+// flagged, and for the caller to leave out. A professional who may not see the
+// record gets what they filed there themselves; whoever has nothing to see gets
+// fault.NotFound, as for a record that does not exist.
 func (h *Hub) Documents(ctx context.Context, a Actor, recordID string) ([]DocumentView, error) {
 	o, err := h.enter(ctx, a, recordPart(recordID), policy.ListDocuments, "")
 	if err != nil {
@@ -32,14 +33,14 @@ func (h *Hub) Documents(ctx context.Context, a Actor, recordID string) ([]Docume
 			return err
 		}
 		v := o.view(o.part, o.decide(policy.ListDocuments))
-		if !v.Access.Allow { // it was, a moment ago
-			return fmt.Errorf("hub: documents: %w", fault.NotFound)
-		}
 		docs, err := h.documents(r, o.part, o.key)
 		for _, d := range docs {
 			if access := o.mayRead(d, a); access.Allow {
 				list = append(list, viewDocument(v, d, access))
 			}
+		}
+		if err == nil && !v.Access.Allow && len(list) == 0 { // there was, a moment ago
+			err = fmt.Errorf("hub: documents: %w", fault.NotFound)
 		}
 		return err
 	})
@@ -137,7 +138,9 @@ func (h *Hub) enter(ctx context.Context, a Actor, part store.Part, act policy.Ac
 		return nil, err
 	}
 	o.standing, o.access = f, d
-	mayBeAuthor := act == policy.ReadDocument && a.Role == policy.Professional && f.space.State == policy.Active
+	// Whoever might have filed something there costs as much, whether they did or
+	// not. A sealed hub does not know what they filed.
+	mayBeAuthor := a.Role == policy.Professional && f.space.State == policy.Active && (act == policy.ReadDocument || !h.Sealed())
 	if !d.Allow && !mayBeAuthor {
 		return nil, h.refused(ctx, part, a.entry(act, own), a, d)
 	}
@@ -149,10 +152,14 @@ func (h *Hub) enter(ctx context.Context, a Actor, part store.Part, act policy.Ac
 	if o.key, err = h.linger(ctx, part); err != nil {
 		return nil, err
 	}
-	if act == policy.ReadDocument {
-		if err := o.find(ctx, a, own); err != nil {
-			return nil, err
-		}
+	switch {
+	case act == policy.ReadDocument:
+		err = o.find(ctx, a, own)
+	case !d.Allow:
+		err = o.findOwn(ctx, a)
+	}
+	if err != nil {
+		return nil, err
 	}
 	if err := h.traceReading(ctx, a, part, act, o); err != nil {
 		return nil, err
@@ -186,6 +193,29 @@ func (o *opening) find(ctx context.Context, a Actor, own string) error {
 		return h.refused(ctx, o.part, a.entry(policy.ReadDocument, own), a, o.access)
 	}
 	return nil
+}
+
+// findOwn finds, for one who may not see the record, whether there is a document
+// in it that they may: what they filed themselves.
+func (o *opening) findOwn(ctx context.Context, a Actor) error {
+	h := o.h
+	err := h.view(ctx, o.part, func(r store.Reader) (err error) {
+		if o.standing, err = h.standing(r, o.part, a); err != nil {
+			return err
+		}
+		o.access = o.decide(policy.ListDocuments)
+		docs, err := h.documents(r, o.part, o.key)
+		for _, d := range docs {
+			if access := o.mayRead(d, a); access.Allow && !o.access.Allow {
+				o.access = access
+			}
+		}
+		return err
+	})
+	if err == nil && !o.access.Allow {
+		err = h.refused(ctx, o.part, a.entry(policy.ListDocuments, ""), a, o.access)
+	}
+	return err
 }
 
 // mayRead decides whether an actor may read a document. Where the patient does

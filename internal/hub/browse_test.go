@@ -185,8 +185,8 @@ func TestEachProfessionSeesWhatTheMatrixSays(t *testing.T) {
 			t.Errorf("%s sees %q, want %q", who, got, want)
 		}
 	}
-	if got := w.sees(adam); got != "not found" { // of the same establishment as thomas
-		t.Errorf("adam sees %q, though he declared nothing", got)
+	if got := w.sees(petit); got != "not found" {
+		t.Errorf("dr petit sees %q, though she declared nothing", got)
 	}
 	if got := w.sees(alice); got != "11488-4 11502-2 78513-9 68599-0 57833-6 EXPPAT_3" {
 		t.Errorf("alice sees %q", got)
@@ -198,8 +198,15 @@ func TestTheAuthorSeesWhatTheyFiledWhateverElseIsShut(t *testing.T) {
 	w := newWard(t)
 	id := w.file(alice, consultation, vault.Masked)
 	other := w.file(alice, biology, 0, func(e *vault.Entry) { e.Sender, e.FiledBy = thomas, string(w.part(thomas)) })
-	if got := w.sees(adam); got != "not found" {
+	if got := w.sees(adam); got != consultation {
 		t.Errorf("the author lists %q of a record they may not see", got)
+	}
+	if e := w.last(alice); e.Act != "list-documents" || e.Actor != adam || e.Refused || e.Rule != "document/author-reads" || e.Object != "" {
+		t.Errorf("the trail says %+v", e)
+	}
+	list, err := w.Documents(t.Context(), w.login(adam), w.record)
+	if w.must(err); list[0].Patient.Traits != (patient.Traits{}) || list[0].Patient.Access.Allow {
+		t.Errorf("and learns %+v", list[0].Patient)
 	}
 	v, c, err := w.OpenDocument(t.Context(), w.login(adam), id)
 	if err != nil || v.Access.Rule != "document/author-reads" || c.Size() == 0 {
@@ -211,6 +218,26 @@ func TestTheAuthorSeesWhatTheyFiledWhateverElseIsShut(t *testing.T) {
 	if _, _, err := w.OpenDocument(t.Context(), w.login(adam), other); fault.Of(err) != fault.NotFound {
 		t.Errorf("what another filed gives %v", err)
 	}
+}
+
+func TestWhoFiledNothingIsRefusedAListAsEver(t *testing.T) {
+	w := newWard(t)
+	w.file(alice, consultation, 0)
+	refused := func(who, rule string) {
+		t.Helper()
+		_, err := w.Documents(t.Context(), w.login(who), w.record)
+		var r *Refusal
+		if !errors.As(err, &r) || r.Kind != fault.NotFound || r.FR+r.EN != "" {
+			t.Errorf("%s is told %v", who, err)
+		}
+		if e := w.last(alice); e.Act != "list-documents" || !e.Refused || e.Rule != rule || e.Object != "" {
+			t.Errorf("of %s the trail says %+v", who, e)
+		}
+	}
+	refused(thomas, "access/no-consent")
+	refused(besson, "access/no-consent")
+	w.must(w.BlockProfessional(t.Context(), w.login(alice), w.record, addr(adam)))
+	refused(adam, "block/by-patient")
 }
 
 func TestADocumentOpensByteForByteAfterItsTrail(t *testing.T) {
