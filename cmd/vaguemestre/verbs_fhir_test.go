@@ -28,7 +28,7 @@ import (
 //	token WHO                $TOKEN is a bearer token, $FHIR the address of the service: for curl
 //	deposit WHO PATIENT NAME TYPE [LABEL|replaces=NAME]…
 //	                         adds a document called NAME (ITI-105); $NAME is its ID
-//	sees WHO PATIENT [NAME…] [opens NAME…]
+//	sees WHO PATIENT [NAME…]
 //	                         lists these documents and no other; these can be opened, and what somebody
 //	                         filed who may not list the record; the others are not there
 //	act WHO PATIENT ACT [ARG…]    does what the portal or a care program offers; see acts
@@ -330,7 +330,7 @@ func depositVerb(ts *testscript.TestScript, neg bool, args []string) {
 // the list, and by opening each document of the story.
 func seesVerb(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
-		ts.Fatalf("usage: sees WHO PATIENT [NAME…] [opens NAME…]")
+		ts.Fatalf("usage: sees WHO PATIENT [NAME…]")
 	}
 	s, who := stageOf(ts), args[0]
 	record, err := s.record(args[1])
@@ -347,12 +347,7 @@ func seesVerb(ts *testscript.TestScript, neg bool, args []string) {
 			listed = append(listed, c.Attachment.Title)
 		}
 	}
-	want, opened := args[2:], []string(nil)
-	if i := slices.Index(want, "opens"); i >= 0 {
-		want, opened = want[:i], want[i+1:]
-	}
-	want = slices.Sorted(slices.Values(want))
-	opened = append(opened, want...)
+	want := slices.Sorted(slices.Values(args[2:]))
 	slices.Sort(listed)
 	if !slices.Equal(listed, want) {
 		ts.Fatalf("%s sees %q (%d), not %q", who, listed, status, want)
@@ -361,9 +356,9 @@ func seesVerb(ts *testscript.TestScript, neg bool, args []string) {
 		status, answer, err := s.fhir(who, http.MethodGet, "Binary/"+d.id, "")
 		ts.Check(err)
 		switch {
-		case slices.Contains(opened, name) && (status != http.StatusOK || string(answer) != d.text):
+		case slices.Contains(want, name) && (status != http.StatusOK || string(answer) != d.text):
 			ts.Fatalf("%s is shown %s and cannot open it: %d %s", who, name, status, answer)
-		case !slices.Contains(opened, name) && (status != http.StatusNotFound && status != http.StatusUnauthorized || bytes.Contains(answer, []byte(name))):
+		case !slices.Contains(want, name) && (status != http.StatusNotFound && status != http.StatusUnauthorized || bytes.Contains(answer, []byte(name))):
 			ts.Fatalf("%s is not shown %s and is answered %d %s", who, name, status, answer)
 		}
 	}
