@@ -125,16 +125,7 @@ func (s *server) open(o options) error {
 	if s.notices, err = s.newCourier(); err != nil {
 		return err
 	}
-	s.janitor = janitor.New([]janitor.Task{
-		{Name: "outbox", Every: cfg.Janitor.Outbox, AtOnce: true, Do: s.hub.CarryAll},
-		{Name: "notices", Every: cfg.Janitor.Notices, AtOnce: true, Do: unlessSealed(s.hub, s.notices.Round)},
-		{Name: "checkpoint", Every: cfg.Janitor.Checkpoint, Do: s.hub.Checkpoint},
-		{Name: "matrix", Every: cfg.Janitor.Outbox, Do: s.hub.LoadMatrix},
-		{Name: "life", Every: cfg.Janitor.Life, Do: s.hub.LiveOn},
-		{Name: "announcements", Every: cfg.Janitor.Life, Do: unlessSealed(s.hub, s.announce)},
-		{Name: "trails", Every: cfg.Janitor.Sweep, Do: s.hub.ExpireTrails},
-		{Name: "sweep", Every: cfg.Janitor.Sweep, Do: s.hub.Sweep},
-	}, janitor.Config{Log: s.log, Metrics: s.metrics})
+	s.janitor = s.newJanitor()
 	s.web = http.NewServeMux()
 	if err := s.openPorts(); err != nil {
 		return err
@@ -146,6 +137,21 @@ func (s *server) open(o options) error {
 		backstage(s)
 	}
 	return nil
+}
+
+// newJanitor gives the janitor what time does in a hub.
+func (s *server) newJanitor() *janitor.Janitor {
+	every := s.cfg.Janitor
+	return janitor.New([]janitor.Task{
+		{Name: "outbox", Every: every.Outbox, AtOnce: true, Do: s.hub.CarryAll},
+		{Name: "notices", Every: every.Notices, AtOnce: true, Do: unlessSealed(s.hub, s.notices.Round)},
+		{Name: "checkpoint", Every: every.Checkpoint, Do: s.hub.Checkpoint},
+		{Name: "matrix", Every: every.Outbox, Do: s.hub.LoadMatrix},
+		{Name: "life", Every: every.Life, Do: s.hub.LiveOn},
+		{Name: "announcements", Every: every.Life, Do: unlessSealed(s.hub, s.announce)},
+		{Name: "trails", Every: every.Sweep, Do: s.hub.ExpireTrails},
+		{Name: "sweep", Every: every.Sweep, Do: s.hub.Sweep},
+	}, janitor.Config{Log: s.log, Metrics: s.metrics})
 }
 
 // announce tells patients of documents that wait for somebody to announce them,

@@ -2,9 +2,35 @@
 // each act it gathers the facts, asks policy, does the deed if the answer is
 // yes, and writes the trail, in one transaction on the partition concerned.
 //
-// There is one file per act, and the records meet here and nowhere else. What
-// is not here: parsing (message, document), sealing (vault, keyring), the layout
-// of keys (the records), replies to clients (the edges).
+// The records meet here and nowhere else. What is not here: parsing (message,
+// document), sealing (vault, keyring), the layout of keys (the records), replies
+// to clients (the edges).
+//
+// A file is one act, or what several share; types.go and record.go have the
+// types that edges see. In the order in which one may read them:
+//
+//	hub find facts docfacts         a transaction, where it is, what is decided in it,
+//	trail rights                      and what it leaves behind
+//	login professional signin       who comes in: by application password, by a
+//	passkey factors password          provider of identities, through the web and with
+//	websession token programs oidc    what, through a program
+//	recipient deliver parcel seal   a mail: who may write, how it is filed, the answers
+//	answer report post                of patients, what the sender is told
+//	mailbox listing content change  a mailbox as its owner sees it, with the documents
+//	folders shelves shelfview         on shelves beside the mails
+//	documents submit examine        documents into a record: out of a mail or by
+//	integration versions amend        themselves, checked, replaced, changed, announced,
+//	announce doubts                   and those of doubtful identity
+//	lookup browse viewers relation  a record: found, opened, who sees it and why, who
+//	choices glass history             may, emergencies, the history of accesses
+//	enrol register letters          a space: made, announced, opened or objected to,
+//	enrolment provisional activate    closed, erased; the minors on a card, and those who
+//	life proof dependants persons     act for its owner
+//	notice notice_texts tell hints  what leaves for people's own mail and phone
+//	why matrix status export erase  what operators ask for
+//	legal rotate rotate_owner         of trails, and of keys
+//	keys pepper codes recent        keys at hand; what codes and tickets are made of
+//	journal verify sweep            trails proved, remains swept
 //
 // A hub without the hub key is sealed: it takes mail in, and every act that
 // would open something is fault.Sealed.
