@@ -221,8 +221,8 @@ func (r *statusRecorder) WriteHeader(status int) {
 func (s *Server) fail(w *statusRecorder, r *http.Request, what string, err error) {
 	log := s.cfg.Log.With("what", what)
 	switch k := fault.Of(err); {
-	case errors.Is(r.Context().Err(), context.Canceled): // whoever asked has gone
-		log.Info("fhir request given up")
+	case errors.Is(r.Context().Err(), context.Canceled): // whoever asked has gone; many may go at once
+		log.Debug("fhir request given up")
 	case k == fault.Internal || k == fault.Corrupt:
 		log.Error("fhir request failed", "err", err)
 	default:

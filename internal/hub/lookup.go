@@ -126,8 +126,12 @@ func disclosed(d policy.Decision) policy.Decision {
 // refused writes a refusal down and makes its error. The patient's trail has it;
 // where nothing may be told, the actor's own has it too, and it counts. The trail
 // of the hub has it in place of the patient's where nobody may learn that there
-// is a space, so that it takes as long as if there were none.
+// is a space, so that it takes as long as if there were none. Nobody fills a
+// trail with refusals: after so many of an hour it is fault.Throttled.
 func (h *Hub) refused(ctx context.Context, part store.Part, e audit.Entry, a Actor, d policy.Decision) error {
+	if err := h.throttleSender(a, 0, 0); err != nil {
+		return err
+	}
 	e = decided(e, d)
 	elsewhere := e
 	elsewhere.Object = cmp.Or(e.Object, string(part))
@@ -138,6 +142,9 @@ func (h *Hub) refused(ctx context.Context, part store.Part, e audit.Entry, a Act
 	if !policy.Discreet(d.Rule) {
 		if !there {
 			part = a.Part
+		}
+		if h.recordsHour.Add("refused "+string(a.Part)+" "+string(part), 1, h.Now()) > cmp.Or(a.Allowance.PerHour, h.Limits.RefusedPerHour) {
+			return fmt.Errorf("hub: refused: %w", fault.Throttled)
 		}
 		return cmp.Or(h.note(ctx, part, e), refuse(d))
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
@@ -235,6 +236,35 @@ func TestARecordThatSomebodyMadeUpKeepsNoTrail(t *testing.T) {
 				t.Errorf("%s: %s makes a partition for a record that is none", who, act)
 				before = n
 			}
+		}
+	}
+}
+
+func TestNobodyFillsATrailWithRefusals(t *testing.T) {
+	for _, who := range []string{thomas, biolab, bruno} {
+		w := newWard(t)
+		a, before := w.login(who), w.length(w.part(alice))
+		for range 3 * w.Limits.RefusedPerHour {
+			for _, do := range []func() error{
+				func() error { _, err := w.History(t.Context(), a, w.record, HistoryQuery{}); return err },
+				func() error { _, err := w.Choices(t.Context(), a, w.record); return err },
+				func() error { _, err := w.WhoCanSee(t.Context(), a, w.record+"."+vault.NewID()); return err },
+				func() error { return w.BlockProfessional(t.Context(), a, w.record, addr(adam)) },
+			} {
+				if do() == nil {
+					t.Fatalf("%s is not refused", who)
+				}
+			}
+		}
+		if _, err := w.History(t.Context(), a, w.record, HistoryQuery{}); fault.Of(err) != fault.Throttled {
+			t.Errorf("%s goes on: %v", who, err)
+		}
+		if n := w.length(w.part(alice)) - before; n == 0 || n > uint64(w.Limits.RefusedPerHour)+1 {
+			t.Errorf("%s is in the trail %d times", who, n)
+		}
+		w.after(2 * time.Hour)
+		if _, err := w.History(t.Context(), a, w.record, HistoryQuery{}); fault.Of(err) == fault.Throttled {
+			t.Errorf("%s is refused for good", who)
 		}
 	}
 }
