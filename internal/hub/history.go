@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"vaguemestre/internal/audit"
@@ -43,8 +44,9 @@ func (q HistoryQuery) matches(e audit.Entry) bool {
 }
 
 // History shows the trail of a record to its owner, or to whoever acts for the
-// owner and may see it: who did what, when and why it was allowed. "" is the
-// actor's own record. Looking at it goes into the trail, once a session, before
+// owner and may see it: who did what, when and why it was allowed. Of a document
+// that is hidden from them it does not say which it is. "" is the actor's own
+// record. Looking at it goes into the trail, once a session, before
 // anything is read. A page may have fewer lines than asked for, and none, while
 // there are more.
 func (h *Hub) History(ctx context.Context, a Actor, recordID string, q HistoryQuery) (page HistoryPage, err error) {
@@ -158,7 +160,7 @@ func (h *Hub) openTrail(ctx context.Context, a Actor, recordID, act string) (*op
 	} else {
 		err = note()
 	}
-	return &openedTrail{h, part, a, key, f, map[string]string{}}, err
+	return &openedTrail{h, part, a, key, f, map[string]named{}}, err
 }
 
 // An openedTrail is the trail of a record, opened to an actor: decided, and in
@@ -169,8 +171,18 @@ type openedTrail struct {
 	actor  Actor
 	key    *ownerKey
 	stands standing
-	titles map[string]string // of documents, by ID
+	named  map[string]named // documents, by ID
 }
+
+// A named is a document that lines of a trail name.
+type named struct {
+	title  string // if the reader may see it
+	hidden bool   // from the reader, by who decides on that
+}
+
+// notAvailable is told in the place of a rule that would give away that a
+// document is hidden.
+var notAvailable = policy.Explanation{FR: "Ce document n'est pas disponible.", EN: "This document is not available."}
 
 func (o *openedTrail) backwards(r store.Reader, before uint64) func(func(audit.Numbered, error) bool) {
 	return func(yield func(audit.Numbered, error) bool) {
@@ -183,16 +195,32 @@ func (o *openedTrail) backwards(r store.Reader, before uint64) func(func(audit.N
 	}
 }
 
-// line makes the line of an entry as the actor may see it.
+// line makes the line of an entry as the actor may see it. One of a document
+// that is hidden from them does not say of which, until it is shown to them.
 func (o *openedTrail) line(r store.Reader, n audit.Numbered) audit.Line {
 	e := shown(n.Entry)
 	e.Time = e.Time.In(o.h.Zone)
-	l := audit.LineOf(n.Number, e)
-	if l.Group == audit.MedicalDocument && l.Object != "" {
-		l.Title = o.title(r, l.Object)
+	if e.Group() != audit.MedicalDocument || e.Object == "" {
+		return audit.LineOf(n.Number, e)
 	}
+	d := o.document(r, e.Object)
+	if !d.hidden {
+		l := audit.LineOf(n.Number, e)
+		l.Title = d.title
+		return l
+	}
+	e.Object = ""
+	if !hides(e.Rule) {
+		return audit.LineOf(n.Number, e)
+	}
+	e.Rule = ""
+	l := audit.LineOf(n.Number, e)
+	l.FR, l.EN = l.FR+" "+notAvailable.FR, l.EN+" "+notAvailable.EN
 	return l
 }
+
+// hides reports whether a rule refuses a document because it is hidden.
+func hides(rule string) bool { return strings.HasPrefix(rule, "document/hidden-from-") }
 
 // shown leaves of the refused attempt of somebody else only who it was, when,
 // what they wanted and the rule: what they brought or gave as a reason is theirs.
@@ -203,21 +231,25 @@ func shown(e audit.Entry) audit.Entry {
 	return e
 }
 
-// title returns the title of the document that an object begins with, if it is
-// there and the actor may read it.
-func (o *openedTrail) title(r store.Reader, object string) string {
+// document returns what the actor may know of the document that an object
+// begins with.
+func (o *openedTrail) document(r store.Reader, object string) named {
 	id := object[:min(len(object), documentID)]
-	if title, ok := o.titles[id]; ok {
-		return title
+	if known, ok := o.named[id]; ok {
+		return known
 	}
-	title := ""
+	var known named
 	d, err := o.h.document(r, o.part, o.key, id)
-	if err == nil && o.stands.mayRead(d, o.actor).Allow {
-		title = d.Entry.Title
-	}
-	if err != nil && !errors.Is(err, fault.NotFound) {
+	switch {
+	case err == nil:
+		access := o.stands.mayRead(d, o.actor)
+		known.hidden = !access.Allow && hides(access.Rule)
+		if access.Allow {
+			known.title = d.Entry.Title
+		}
+	case !errors.Is(err, fault.NotFound):
 		o.h.Log.Warn("title of a document in a trail", "err", err)
 	}
-	o.titles[id] = title
-	return title
+	o.named[id] = known
+	return known
 }

@@ -86,8 +86,11 @@ func TestThePatientReadsWhoDidWhatAndWhy(t *testing.T) {
 		!strings.HasSuffix(l.EN, " read a document. "+policy.Explain("access/care-team").EN) {
 		t.Errorf("the reading is %+v", l)
 	}
-	if l, ok := read[hidden]; !ok || l.Title != "" {
-		t.Errorf("of what waits for its announcement, the title is %q", l.Title)
+	if l, ok := read[w.record+"."]; !ok || l.Title != "" || l.Actor != thomas {
+		t.Errorf("of what waits for its announcement, the reading is %+v", l)
+	}
+	if _, ok := read[hidden]; ok {
+		t.Error("what waits for its announcement is named")
 	}
 	glass := line(t, list, petit, "break-glass")
 	if !glass.Emergency || glass.Reason != "Patient inconscient" || !strings.Contains(glass.FR, "Motif : « Patient inconscient ».") {
@@ -101,6 +104,45 @@ func TestThePatientReadsWhoDidWhatAndWhy(t *testing.T) {
 		t.Errorf("the enrolment is %+v", e)
 	}
 	w.verifies()
+}
+
+func TestAHistoryGivesNoDocumentAwayBeforeItsAnnouncement(t *testing.T) {
+	w := newWard(t)
+	ctx, a := t.Context(), w.login(alice)
+	secret := note(psychiatry)
+	secret.Flags = vault.HiddenFromPatient
+	filed, err := w.add(thomas, secret)
+	w.must(err)
+	_, own := documentPart(filed[0].ID)
+	if _, err := w.Document(ctx, a, filed[0].ID); fault.Of(err) != fault.NotFound {
+		t.Fatalf("the patient reads it: %v", err)
+	}
+	if _, err := w.ChangeDocument(ctx, a, filed[0].ID, DocumentChange{Masked: yes()}); fault.Of(err) != fault.NotFound {
+		t.Fatalf("the patient masks it: %v", err)
+	}
+	lines := func() (all string, read audit.Line) {
+		list := w.history(a, HistoryQuery{})
+		raw, err := json.Marshal(list)
+		w.must(err)
+		var b bytes.Buffer
+		w.must(w.ExportHistory(ctx, a, w.record, HistoryQuery{}, audit.CSV, &b))
+		return string(raw) + b.String(), line(t, list, a.Address.Canonical(), "read-document")
+	}
+	all, read := lines()
+	for _, word := range []string{own, "hidden-from", "annonc", "announce"} {
+		if strings.Contains(all, word) {
+			t.Errorf("the history says %q", word)
+		}
+	}
+	if !read.Refused || !strings.HasSuffix(read.FR, notAvailable.FR) || !strings.HasSuffix(read.EN, notAvailable.EN) {
+		t.Errorf("the attempt is told as %+v", read)
+	}
+	no := false
+	_, err = w.ChangeDocument(ctx, w.login(thomas), filed[0].ID, DocumentChange{HiddenFromPatient: &no})
+	w.must(err)
+	if all, read = lines(); !strings.Contains(all, own) || read.Object != own || read.Rule != "document/hidden-from-patient" || read.Title == "" {
+		t.Errorf("after the announcement the attempt is told as %+v", read)
+	}
 }
 
 func TestAHistoryIsFilteredAndPaged(t *testing.T) {
