@@ -110,7 +110,7 @@ func TestEmergencies(t *testing.T) {
 		{"the blocked stay blocked in an emergency", before(gp, report, emergency(BrokenGlass), blocked), no("block/by-patient")},
 		{"an emergency is granted for a reason", asks(BrokenGlass, withReason), yes("emergency/granted")},
 		{"and not without one", asks(BrokenGlass), no("emergency/no-reason")},
-		{"nor against the patient's opposition", asks(BrokenGlass, withReason, opposesBreakGlass), no("emergency/opposed")},
+		{"nor against the patient's opposition", asks(BrokenGlass, withReason, opposesBreakGlass), no("emergency/patient-objected")},
 		{"nor to the blocked", asks(BrokenGlass, withReason, blocked), no("block/by-patient")},
 		{"nor to a profession that reads nothing", with(asks(BrokenGlass, withReason), func(r *Request) { r.Actor.Profession = AmbulanceDriver }), no("habilitation/not-this-profession")},
 		{"nor for no kind of emergency", asks(NoEmergency, withReason), no(DefaultDeny)},

@@ -209,7 +209,8 @@ var rules = []rule{
 	{"access/care-team", allow, reading, byProfessional | careTeam, careTeamOpposed},
 
 	// Why it stays shut.
-	{"emergency/opposed", refuseQuietly, reading | glass, byProfessional | emergencyOpposed, 0},
+	{"emergency/opposed", refuseQuietly, reading, byProfessional | emergencyOpposed, 0},
+	{"emergency/patient-objected", refuse, glass, byProfessional | emergencyOpposed, 0}, // that there is a record they may know
 	{"emergency/ended", refuseQuietly, reading, byProfessional | emergencyAsked, 0},
 	{"access/care-team-opposed", refuseQuietly, reading, byProfessional | careTeam, 0},
 	{"access/no-consent", refuseQuietly, reading, byProfessional, 0},

@@ -70,10 +70,10 @@ func TestAnEmergencyIsRefused(t *testing.T) {
 		{"of no kind", martin, because, policy.NoEmergency, patient.Choices{}, policy.DefaultDeny, fault.NotFound},
 		{"by an optician", besson, because, policy.BrokenGlass, patient.Choices{}, "", ""},
 		{"by a program", biolab, because, policy.BrokenGlass, patient.Choices{}, "document/only-named-persons-read", fault.NotFound},
-		{"which the patient opposed", martin, because, policy.BrokenGlass, patient.Choices{OpposedToBreakGlass: true}, "emergency/opposed", fault.NotFound},
+		{"which the patient opposed", martin, because, policy.BrokenGlass, patient.Choices{OpposedToBreakGlass: true}, "emergency/patient-objected", fault.Denied},
 		{"of which the patient opposed the other", martin, because, policy.BrokenGlass, patient.Choices{OpposedToCentre15: true}, "", ""},
 		{"by the SAMU", petit, because, policy.Centre15, patient.Choices{}, "", ""},
-		{"by the SAMU, opposed", petit, because, policy.Centre15, patient.Choices{OpposedToCentre15: true}, "emergency/opposed", fault.NotFound},
+		{"by the SAMU, opposed", petit, because, policy.Centre15, patient.Choices{OpposedToCentre15: true}, "emergency/patient-objected", fault.Denied},
 		{"by the SAMU, the other opposed", petit, because, policy.Centre15, patient.Choices{OpposedToBreakGlass: true}, "", ""},
 		{"as the SAMU, by another physician", thomas, because, policy.Centre15, patient.Choices{}, "emergency/not-the-samu", fault.Denied},
 	} {
@@ -94,6 +94,40 @@ func TestAnEmergencyIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAnOppositionToEmergenciesIsToldToWhoMayKnowOfTheRecord(t *testing.T) {
+	w := newWard(t)
+	ctx, a := t.Context(), w.login(martin)
+	w.must(w.SetChoices(ctx, w.login(alice), w.record, patient.Choices{OpposedToBreakGlass: true}))
+	ask := func(record string) *Refusal {
+		t.Helper()
+		_, err := w.BreakGlass(ctx, a, record, policy.BrokenGlass, because)
+		var r *Refusal
+		if !errors.As(err, &r) {
+			t.Fatalf("it gives %v", err)
+		}
+		return r
+	}
+	if r := ask(w.record); r.FR == "" || r.EN == "" || r.Kind != fault.Denied {
+		t.Errorf("of an open record they are told %+v", r)
+	}
+	if e := w.last(alice); !e.Refused || e.Rule != "emergency/patient-objected" || e.Reason != because {
+		t.Errorf("the trail says %+v", e)
+	}
+	discreet := func(when, record string) {
+		t.Helper()
+		if r := ask(record); r.FR != "" || r.Kind != fault.NotFound {
+			t.Errorf("%s they are told %+v", when, r)
+		}
+	}
+	discreet("of no record", strings.Repeat("a", 26))
+	w.must(w.BlockProfessional(ctx, w.login(alice), w.record, addr(martin)))
+	discreet("when blocked", w.record)
+	w.must(w.UnblockProfessional(ctx, w.login(alice), w.record, addr(martin)))
+	_, err := w.Life(ctx, "operator", addr(alice), patient.Close)
+	w.must(err)
+	discreet("of a closed record", w.record)
 }
 
 func TestWhoBreaksTheGlassTooOftenIsStopped(t *testing.T) {
