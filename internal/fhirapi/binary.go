@@ -24,20 +24,39 @@ func (c *call) readBinary() (answer, error) {
 		}
 		return answer{version: d.Entry.LogicalID, raw: &raw{media: d.Entry.MediaType, content: sized(d.Entry.Size), file: true}}, nil
 	}
+	held, err := c.contents.take(c.ctx, string(c.actor.Part), int64(c.cfg.Limits.Body.Bytes)) // its size is not known before
+	if err != nil {
+		return answer{}, fault.Unavailable
+	}
+	a, err := c.openBinary(held)
+	if err != nil {
+		held.release()
+		return answer{}, err
+	}
+	a.holds = []*hold{held}
+	return a, nil
+}
+
+func (c *call) openBinary(held *hold) (answer, error) {
 	d, content, err := c.hub.OpenDocument(c.ctx, c.actor, c.id)
 	if err != nil {
 		return answer{}, err
 	}
+	a := answer{version: d.Entry.LogicalID}
 	if !fhirWanted(c.header, c.query.Get("_format"), d.Entry.MediaType) {
-		return answer{version: d.Entry.LogicalID, raw: &raw{media: d.Entry.MediaType, content: content, file: true}}, nil
+		held.keep(content.Size())
+		a.raw = &raw{media: d.Entry.MediaType, content: content, file: true}
+		return a, nil
 	}
+	held.keep(3 * content.Size()) // as it is, in base64, and in the answer
 	var b bytes.Buffer
 	if err := content.ReadRange(&b, 0, content.Size()); err != nil {
 		return answer{}, err
 	}
-	return answer{version: d.Entry.LogicalID, resource: fhir.Binary{
+	a.resource = fhir.Binary{
 		Kind: "Binary", ID: d.ID, ContentType: d.Entry.MediaType, Data: b.Bytes(),
-		SecurityContext: &fhir.Reference{Reference: "DocumentReference/" + d.ID}}}, nil
+		SecurityContext: &fhir.Reference{Reference: "DocumentReference/" + d.ID}}
+	return a, nil
 }
 
 // sized is a Content of which only the size is asked.

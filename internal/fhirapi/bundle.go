@@ -58,11 +58,16 @@ func (c *call) bundle() (answer, error) {
 // batch answers the reads of a Bundle. Nothing else may be in one.
 func (c *call) batch(b sentBundle) (answer, error) {
 	out := fhir.Bundle{Kind: "Bundle", Type: "batch-response"}
+	whole := answer{}
 	for _, e := range b.Entry {
 		if c.ctx.Err() != nil { // nobody waits any more, or for too long
-			return answer{}, fault.Unavailable
+			return whole, fault.Unavailable
 		}
 		a, err := c.readEntry(e.Request)
+		for _, h := range a.holds {
+			whole.holds = append(whole.holds, h)
+			c.opened += h.n
+		}
 		entry := fhir.BundleEntry{Resource: a.resource, Response: &fhir.BundleResponse{Status: itoa(status(a))}}
 		if a.version != "" {
 			entry.Response.Etag = `W/"` + a.version + `"`
@@ -76,7 +81,8 @@ func (c *call) batch(b sentBundle) (answer, error) {
 		}
 		out.Entry = append(out.Entry, entry)
 	}
-	return answer{resource: out}, nil
+	whole.resource = out
+	return whole, nil
 }
 
 func (c *call) readEntry(r *fhir.BundleRequest) (answer, error) {
@@ -91,6 +97,9 @@ func (c *call) readEntry(r *fhir.BundleRequest) (answer, error) {
 	parts := strings.Split(strings.Trim(u.Path, "/"), "/")
 	if err != nil || parts[0] == "" || parts[0] == "Binary" && len(parts) != 2 {
 		return answer{}, notFound()
+	}
+	if parts[0] == "Binary" && c.opened >= int64(c.cfg.Limits.Body.Bytes) { // the others are read one by one
+		return answer{}, fault.TooLarge
 	}
 	header := http.Header{"Accept": {fhir.MediaType}}
 	sub := &call{Server: c.Server, ctx: c.ctx, actor: c.actor, method: http.MethodGet, query: query, header: header}

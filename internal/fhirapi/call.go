@@ -33,6 +33,7 @@ type call struct {
 	media  string // of the body
 	body   []byte
 
+	opened  int64           // bytes of documents, by the entries of this batch
 	found   hub.PatientView // by their matricule, in this call
 	release func()          // of the room that the body takes
 }
@@ -44,6 +45,14 @@ type answer struct {
 	version  string // for ETag; "" for none
 	location string // of what was made
 	raw      *raw   // instead of resource
+	holds    []*hold
+}
+
+// release gives back the room that an answer took, once it is sent.
+func (a answer) release() {
+	for _, h := range a.holds {
+		h.release()
+	}
 }
 
 // serve answers a request; what names it for logs and counters.
@@ -106,11 +115,11 @@ func (c *call) read(r *http.Request) error {
 	if n := r.ContentLength; n >= 0 && n < weight {
 		weight = n
 	}
-	release, err := c.bodies.take(c.ctx, string(c.actor.Part), weight)
+	held, err := c.bodies.take(c.ctx, string(c.actor.Part), weight)
 	if err != nil {
 		return fault.Unavailable
 	}
-	c.release = release
+	c.release = held.release
 	c.body, err = io.ReadAll(io.LimitReader(r.Body, int64(c.cfg.Limits.Body.Bytes)+1))
 	switch {
 	case err != nil:

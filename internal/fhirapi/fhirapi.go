@@ -96,11 +96,12 @@ type Config struct {
 
 // Limits bound what one request may cost. A zero field means its default.
 type Limits struct {
-	Body    fhir.Limits   // of a resource that is sent
-	Page    int           // entries of a page; default 500
-	Entries int           // of a Bundle that is sent; default 100
-	Bodies  int           // bytes of all bodies at a time, one of the largest for each actor; more have to wait; default four of the largest
-	Time    time.Duration // of one request; default 30 s
+	Body     fhir.Limits   // of a resource that is sent
+	Page     int           // entries of a page; default 500
+	Entries  int           // of a Bundle that is sent; default 100
+	Bodies   int           // bytes of all bodies at a time, one of the largest for each actor; more have to wait; default four of the largest
+	Contents int           // bytes of all documents that are open at a time, twice the largest body for each actor; default eight times
+	Time     time.Duration // of one request; default 30 s
 }
 
 // A Server answers FHIR requests. It is an http.Handler for the path of Base
@@ -113,7 +114,8 @@ type Server struct {
 	metadata []byte
 	cursors  cursors
 	seen     whereabouts
-	bodies   *room // of the bodies that are dealt with
+	bodies   *room // of those that are dealt with
+	contents *room // of documents that are open
 }
 
 // New returns a Server. A Base that is no absolute address, or no way to know
@@ -147,8 +149,11 @@ func New(h Hub, cfg Config) (*Server, error) {
 	if cfg.Limits.Bodies == 0 {
 		cfg.Limits.Bodies = 4 * cfg.Limits.Body.Bytes
 	}
+	if cfg.Limits.Contents == 0 {
+		cfg.Limits.Contents = 8 * cfg.Limits.Body.Bytes
+	}
 	cfg.Base = strings.TrimSuffix(cfg.Base, "/")
-	s := &Server{hub: h, cfg: cfg, bodies: newRoom(int64(cfg.Limits.Bodies), int64(cfg.Limits.Body.Bytes)), path: strings.TrimSuffix(base.Path, "/"), types: map[string]*resource{}}
+	s := &Server{hub: h, cfg: cfg, bodies: newRoom(int64(cfg.Limits.Bodies), int64(cfg.Limits.Body.Bytes)), contents: newRoom(int64(cfg.Limits.Contents), 2*int64(cfg.Limits.Body.Bytes)), path: strings.TrimSuffix(base.Path, "/"), types: map[string]*resource{}}
 	for _, r := range s.resources() {
 		s.types[r.name] = r
 	}
@@ -182,6 +187,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.cfg.Observe(what, rec.status)
 	}()
 	a, err := s.serve(r, &what)
+	defer a.release()
 	if err == nil {
 		err = s.write(rec, r, a)
 	}

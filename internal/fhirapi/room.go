@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// A room is what the bodies of all requests may take at a time, in bytes.
-// Nobody has more than a share of it: who sends slowly, or much at once, waits
-// for themselves and keeps no other from sending.
+// A room is how many bytes of bodies, or of documents, all requests may have in
+// memory at a time. Nobody has more than a share of it: who sends or reads
+// slowly, or much at once, waits for themselves and keeps no other waiting.
 type room struct {
 	all   *semaphore.Weighted
 	share int64
@@ -28,9 +28,17 @@ func newRoom(all, share int64) *room {
 	return &room{all: semaphore.NewWeighted(max(all, share)), share: share, shares: map[string]*shareOf{}}
 }
 
-// take waits until there is room for n bytes of an actor, at most a share.
-// release gives it back.
-func (r *room) take(ctx context.Context, who string, n int64) (release func(), err error) {
+// A hold is what a request has of a room.
+type hold struct {
+	room *room
+	of   *shareOf
+	who  string
+	n    int64
+}
+
+// take waits until there is room for n bytes of an actor, at most a share. It is
+// to be released.
+func (r *room) take(ctx context.Context, who string, n int64) (*hold, error) {
 	s := r.enter(who)
 	if err := s.room.Acquire(ctx, n); err != nil {
 		r.leave(who)
@@ -41,11 +49,22 @@ func (r *room) take(ctx context.Context, who string, n int64) (release func(), e
 		r.leave(who)
 		return nil, err
 	}
-	return func() {
-		r.all.Release(n)
-		s.room.Release(n)
-		r.leave(who)
-	}, nil
+	return &hold{r, s, who, n}, nil
+}
+
+// keep gives back all but n bytes.
+func (h *hold) keep(n int64) {
+	if n >= h.n {
+		return
+	}
+	h.room.all.Release(h.n - n)
+	h.of.room.Release(h.n - n)
+	h.n = n
+}
+
+func (h *hold) release() {
+	h.keep(0)
+	h.room.leave(h.who)
 }
 
 func (r *room) enter(who string) *shareOf {

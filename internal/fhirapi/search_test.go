@@ -334,14 +334,14 @@ func post(t testing.TB, s http.Handler, target, body string) int {
 func TestBodiesWaitForRoom(t *testing.T) {
 	s := newServer(t, newFake(), func(c *Config) { c.Limits.Body.Bytes, c.Limits.Bodies, c.Limits.Time = 1000, 1000, 20*time.Millisecond })
 	body := `{"resourceType":"Bundle","type":"batch"}`
-	release, err := s.bodies.take(t.Context(), "somebody else", 980)
+	held, err := s.bodies.take(t.Context(), "somebody else", 980)
 	if err != nil {
 		t.Fatal("there is no room at first")
 	}
 	if got := post(t, s, "/fhir", body); got != http.StatusServiceUnavailable {
 		t.Errorf("without room: %d", got)
 	}
-	release()
+	held.release()
 	for range 50 {
 		if got := post(t, s, "/fhir", body); got != http.StatusOK {
 			t.Fatalf("with room: %d", got)
@@ -425,5 +425,57 @@ func TestABatchEndsWithItsTime(t *testing.T) {
 	cancel()
 	if _, err := c.batch(b); fault.Of(err) != fault.Unavailable {
 		t.Errorf("a batch out of time: %v", err)
+	}
+}
+
+// Whoever reads slowly, and as much as they can at a time, keeps nobody else
+// from reading, and does not fill the memory.
+func TestASlowReaderKeepsOnlyThemselvesWaiting(t *testing.T) {
+	f := newFake()
+	id := f.docs[0].ID
+	f.bytes[id] = bytes.Repeat([]byte("x"), 1000)
+	s := newServer(t, f, func(c *Config) { c.Limits.Body.Bytes, c.Limits.Time = 1000, 100*time.Millisecond })
+	open := func(a hub.Actor) (answer, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		c := &call{Server: s, ctx: ctx, actor: a, method: http.MethodGet, id: id}
+		return c.readBinary()
+	}
+	var sent []answer
+	for n := range 3 {
+		a, err := open(gp)
+		if ok := n < 2; ok != (err == nil) || !ok && fault.Of(err) != fault.Unavailable {
+			t.Fatalf("document %d: %v", n, err)
+		}
+		sent = append(sent, a)
+	}
+	a, err := open(herself)
+	if err != nil {
+		t.Errorf("somebody else: %v", err)
+	}
+	for _, a := range append(sent, a) {
+		a.release()
+	}
+	if len(s.contents.shares) != 0 {
+		t.Errorf("%d shares are left", len(s.contents.shares))
+	}
+	entry := sentEntry{Request: &fhir.BundleRequest{Method: "GET", URL: "Binary/" + id}}
+	all := gp
+	all.Scopes = "user/*.cruds"
+	c := &call{Server: s, ctx: t.Context(), actor: all}
+	whole, err := c.batch(sentBundle{Entry: []sentEntry{entry, entry, entry}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range whole.resource.(fhir.Bundle).Entry {
+		got = append(got, e.Response.Status)
+	}
+	if !slices.Equal(got, []string{"200", "413", "413"}) {
+		t.Errorf("a batch of documents gives %v", got)
+	}
+	whole.release()
+	if len(s.contents.shares) != 0 {
+		t.Errorf("after a batch %d shares are left", len(s.contents.shares))
 	}
 }
