@@ -58,7 +58,7 @@ func checkProofCommand(a *asker) *cobra.Command {
 				return fmt.Errorf("usage: %s: %w", cmd.UseLine(), errUsage)
 			}
 			if len(argv) == 1 {
-				b, err := readSmall(argv[0])
+				b, err := readFile(maxSmall, argv[0])
 				if err != nil {
 					return err
 				}

@@ -1,16 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"vaguemestre/internal/adminapi"
-	"vaguemestre/internal/fault"
 	"vaguemestre/policy"
 )
 
@@ -76,19 +73,8 @@ func matrixCommand(a *asker) *cobra.Command {
 const maxMatrix = 1 << 20
 
 func readMatrix(name string) (string, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return "", fmt.Errorf("matrix: %v: %w", err, fault.NotFound)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxMatrix+1))
-	if err == nil && len(b) > maxMatrix {
-		err = errors.New("more than 1 MB")
-	}
-	if err != nil {
-		return "", fmt.Errorf("matrix: %s: %v: %w", name, err, fault.Invalid)
-	}
-	return string(b), nil
+	b, err := readFile(maxMatrix, name)
+	return string(b), err
 }
 
 func showChanges(w io.Writer, changes []adminapi.MatrixChange) {

@@ -7,7 +7,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -54,14 +53,14 @@ func addProgramCommand(a *asker) *cobra.Command {
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			p.ID = argv[0]
 			if keys != "" {
-				b, err := readSmall(keys)
+				b, err := readFile(maxSmall, keys)
 				if err != nil {
 					return err
 				}
 				p.Keys = json.RawMessage(b)
 			}
 			if certificate != "" {
-				b, err := readSmall(certificate)
+				b, err := readFile(maxSmall, certificate)
 				if err != nil {
 					return err
 				}
@@ -87,21 +86,6 @@ func addProgramCommand(a *asker) *cobra.Command {
 	f.BoolVar(&p.Trusted, "trusted", false, "the operator answers for it: people are not asked")
 	needs(cmd, "name", "scopes")
 	return cmd
-}
-
-// readSmall reads a file of a few kilobytes.
-func readSmall(name string) ([]byte, error) {
-	const most = 64 << 10
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("%v: %w", err, fault.NotFound)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, most+1))
-	if err == nil && len(b) > most {
-		err = fmt.Errorf("%s is larger than 64 KB: %w", name, fault.TooLarge)
-	}
-	return b, err
 }
 
 func accessCommand(a *asker) *cobra.Command {

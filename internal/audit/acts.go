@@ -129,7 +129,6 @@ var actions = map[string]action{
 	"revoke-password": {General, "a révoqué un mot de passe d'application", "revoked an application password", "révoquer un mot de passe d'application", "revoke an application password"},
 	"send-code":       {General, "a envoyé un code", "sent a code", "envoyer un code", "send a code"},
 	"use-code":        {General, "s'est identifié avec un code provisoire", "proved who they are with a provisional code", "s'identifier avec un code provisoire", "prove who they are with a provisional code"},
-	"set-identity":    {General, "a choisi un identifiant et un mot de passe", "chose a login and a password", "choisir un identifiant et un mot de passe", "choose a login and a password"},
 	"change-password": {General, "a changé de mot de passe", "changed the password", "changer de mot de passe", "change the password"},
 	"add-factor":      {General, "a ajouté un second facteur de connexion", "added a second factor", "ajouter un second facteur de connexion", "add a second factor"},
 	"remove-factor":   {General, "a retiré un second facteur de connexion", "removed a second factor", "retirer un second facteur de connexion", "remove a second factor"},

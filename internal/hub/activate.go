@@ -178,12 +178,7 @@ func (h *Hub) CheckContact(ctx context.Context, ticket string, by Channel, code 
 	return h.step(ctx, e, patient.Reach, func(*tx, *patient.Enrolment) error { return nil })
 }
 
-// credentials wait for the last step.
-type credentials struct {
-	Login string
-	Hash  account.PasswordHash
-}
-
+// credentialsContext is of the credentials that wait, sealed, for the last step.
 const credentialsContext = "hub/credentials/"
 
 // ChooseCredentials takes the login and the password of somebody, who may keep
@@ -197,22 +192,11 @@ func (h *Hub) ChooseCredentials(ctx context.Context, ticket, login, password str
 	if !e.now.May(patient.Name) {
 		return &outOfTurn
 	}
-	l, err := account.ParseLogin(login)
-	if err != nil {
-		return &loginForm
-	}
-	p, err := h.pepper(ctx)
+	p, c, err := h.chosen(ctx, e.Part, login, password)
 	if err != nil {
 		return err
 	}
-	hash, err := h.hashGood(ctx, p, e.Part, l.Canonical(), password)
-	if err != nil {
-		return err
-	}
-	if err := h.claimLogin(ctx, p, l, e.Part); err != nil {
-		return err
-	}
-	sealed, err := p.Seal(credentials{l.Canonical(), hash}, credentialsContext+string(e.Part))
+	sealed, err := p.Seal(c, credentialsContext+string(e.Part))
 	if err != nil {
 		return err
 	}
@@ -325,33 +309,14 @@ func (h *Hub) takeCredentials(t *tx, p *account.Pepper, e enrollee) (old string,
 	if err := p.Open(now.Sealed, &c, credentialsContext+string(t.Part)); err != nil {
 		return "", err
 	}
-	was, known, err := account.LoadPerson(t, p, t.Part)
-	if err != nil {
-		return "", err
-	}
-	who := account.Person{Login: c.Login, Since: t.now, PasswordSet: t.now, Hash: c.Hash, Devices: was.Devices}
-	if known {
-		who.Since = was.Since
-	}
-	if _, err := account.EndSessions(t, t.Scope, ""); err != nil {
-		return "", err
-	}
-	if err := account.SetPerson(t, p, t.Part, who); err != nil {
-		return "", err
-	}
-	if known {
-		err = h.notice(t, Notice{Kind: NoticePassword})
-	}
+	old, err = h.setCredentials(t, p, c)
 	if now.Terms != "" {
 		err = errors.Join(err, patient.AcceptTerms(t, t.Scope, patient.Terms{Version: now.Terms, At: t.now}))
 	}
 	if len(now.Children) == 0 {
 		err = errors.Join(err, patient.EndEnrolment(t, t.Scope))
 	}
-	if was.Login == c.Login {
-		was.Login = ""
-	}
-	return was.Login, err
+	return old, err
 }
 
 // openings says what opens a space, by its state.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"vaguemestre/internal/directory"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
+	"vaguemestre/internal/limit"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
@@ -165,21 +165,12 @@ func (h *Hub) noteStranger(ctx context.Context, at Attempt, who string) error {
 		Object: fmt.Sprintf("%s %x", at.Protocol, mac[:8]), Refused: true})
 }
 
-// network names where a client is: its address, and with IPv6 the /64 around it,
-// since whoever has one address there has them all.
-func network(a netip.Addr) string {
-	if a = a.Unmap(); a.Is6() {
-		return netip.PrefixFrom(a, 64).Masked().String()
-	}
-	return a.String()
-}
-
 // throttleLogin counts n failures of an account and an address.
 func (h *Hub) throttleLogin(at Attempt, n int) error {
 	now := h.Now()
 	a, _ := ident.ParseAddress(at.Login)
 	account := h.loginFailures.Add("account "+loginName(a, at.Login), n, now)
-	remote := h.loginFailures.Add("remote "+network(at.Remote), n, now)
+	remote := h.loginFailures.Add("remote "+limit.Network(at.Remote), n, now)
 	if account > h.Limits.LoginFailures || remote > 5*h.Limits.LoginFailures {
 		return fmt.Errorf("hub: login: %w", fault.Throttled)
 	}

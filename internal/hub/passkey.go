@@ -12,24 +12,21 @@ import (
 // A passkey whose authenticator verified its holder is two factors by itself: it
 // lets its holder in without a password, or after one.
 
-// relying returns the relying party of this hub's passkeys. A hub without a web
-// domain has none: fault.Unavailable.
-func (h *Hub) relying() (*account.Passkeys, error) {
+// relying returns the relying party of this hub's passkeys, and the pepper. A hub
+// without a web domain has none: fault.Unavailable.
+func (h *Hub) relying(ctx context.Context) (*account.Passkeys, *account.Pepper, error) {
 	if h.human.passkeys == nil {
-		return nil, fmt.Errorf("hub: no web domain for passkeys: %w", fault.Unavailable)
+		return nil, nil, fmt.Errorf("hub: no web domain for passkeys: %w", fault.Unavailable)
 	}
-	return h.human.passkeys, nil
+	p, err := h.pepper(ctx)
+	return h.human.passkeys, p, err
 }
 
 // BeginPasskeySignIn returns what the browser needs to answer with a passkey, as
 // JSON, and the ceremony to hand back. After a password ticket names the person;
 // with "", whoever answers says who they are.
 func (h *Hub) BeginPasskeySignIn(ctx context.Context, ticket string) (options []byte, ceremony string, err error) {
-	y, err := h.relying()
-	if err != nil {
-		return nil, "", err
-	}
-	p, err := h.pepper(ctx)
+	y, p, err := h.relying(ctx)
 	if err != nil {
 		return nil, "", err
 	}
@@ -54,11 +51,7 @@ func (h *Hub) challenge(ctx context.Context, y *account.Passkeys, p *account.Pep
 // SignInPasskey ends a login with the answer of a passkey. Whatever is wrong with
 // it is fault.Unauthenticated.
 func (h *Hub) SignInPasskey(ctx context.Context, at Attempt, ceremony string, answer []byte, trust bool) (entry Entry, err error) {
-	y, err := h.relying()
-	if err != nil {
-		return entry, err
-	}
-	p, err := h.pepper(ctx)
+	y, p, err := h.relying(ctx)
 	if err != nil {
 		return entry, err
 	}
@@ -106,7 +99,7 @@ func wrongAnswer(err error) error {
 // BeginPasskey returns what the browser needs to make a passkey for an actor, as
 // JSON, and the ceremony to hand back to AddPasskey.
 func (h *Hub) BeginPasskey(ctx context.Context, a Actor) (options []byte, ceremony string, err error) {
-	y, err := h.relying()
+	y, _, err := h.relying(ctx)
 	if err != nil {
 		return nil, "", err
 	}
@@ -124,7 +117,7 @@ func (h *Hub) BeginPasskey(ctx context.Context, a Actor) (options []byte, ceremo
 // AddPasskey keeps the passkey that a browser has made for an actor, under a name
 // of the actor's choosing.
 func (h *Hub) AddPasskey(ctx context.Context, a Actor, ceremony, name string, answer []byte) (k account.Passkey, err error) {
-	y, err := h.relying()
+	y, _, err := h.relying(ctx)
 	if err != nil {
 		return k, err
 	}
@@ -139,11 +132,7 @@ func (h *Hub) AddPasskey(ctx context.Context, a Actor, ceremony, name string, an
 // BeginPasskeyProof and ProvePasskey are Prove with a passkey, which needs no
 // password.
 func (h *Hub) BeginPasskeyProof(ctx context.Context, a Actor) (options []byte, ceremony string, err error) {
-	y, err := h.relying()
-	if err != nil {
-		return nil, "", err
-	}
-	p, err := h.pepper(ctx)
+	y, p, err := h.relying(ctx)
 	if err != nil {
 		return nil, "", err
 	}
@@ -152,11 +141,7 @@ func (h *Hub) BeginPasskeyProof(ctx context.Context, a Actor) (options []byte, c
 
 // ProvePasskey does as BeginPasskeyProof says.
 func (h *Hub) ProvePasskey(ctx context.Context, at Attempt, a Actor, ceremony string, answer []byte) error {
-	y, err := h.relying()
-	if err != nil {
-		return err
-	}
-	p, err := h.pepper(ctx)
+	y, p, err := h.relying(ctx)
 	if err != nil {
 		return err
 	}

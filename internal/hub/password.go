@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"vaguemestre/internal/account"
-	"vaguemestre/internal/audit"
 	"vaguemestre/internal/directory"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/patient"
@@ -29,54 +28,52 @@ func (e *WeakPassword) Error() string {
 // Unwrap gives the kind.
 func (e *WeakPassword) Unwrap() error { return fault.Invalid }
 
-// SetIdentity gives the owner of a partition a login and a password, or others
-// than they had: at activation, and when they have proved anew who they are
-// because they lost them. Every web session and trusted device ends. by is the
-// entry that the trail begins with. A login that is taken or not allowed is a
-// Refusal, a password that is not good a WeakPassword.
-func (h *Hub) SetIdentity(ctx context.Context, by audit.Entry, part store.Part, login, password string) error {
+// credentials are a login, in canonical form, and the hash of a password.
+type credentials struct {
+	Login string
+	Hash  account.PasswordHash
+}
+
+// chosen makes credentials of a login and a password; the login leads to the
+// partition from now on. A login that is taken or not allowed is a Refusal, a
+// password that is not good a WeakPassword.
+func (h *Hub) chosen(ctx context.Context, part store.Part, login, password string) (p *account.Pepper, c credentials, err error) {
 	l, err := account.ParseLogin(login)
 	if err != nil {
-		return &loginForm
+		return nil, c, &loginForm
 	}
-	p, err := h.pepper(ctx)
+	if p, err = h.pepper(ctx); err != nil {
+		return nil, c, err
+	}
+	c.Login = l.Canonical()
+	if c.Hash, err = h.hashGood(ctx, p, part, c.Login, password); err != nil {
+		return nil, c, err
+	}
+	return p, c, h.claimLogin(ctx, p, l, part)
+}
+
+// setCredentials makes credentials those of the person of a transaction, in the
+// place of any other, ends their sessions, and returns the login that they have
+// given up, if any.
+func (h *Hub) setCredentials(t *tx, p *account.Pepper, c credentials) (old string, err error) {
+	was, known, err := account.LoadPerson(t, p, t.Part)
 	if err != nil {
-		return err
+		return "", err
 	}
-	hash, err := h.hashGood(ctx, p, part, l.Canonical(), password)
-	if err != nil {
-		return err
+	who := account.Person{Login: c.Login, Since: t.now, PasswordSet: t.now, Hash: c.Hash, Devices: was.Devices}
+	if known {
+		who.Since = was.Since
 	}
-	if err := h.claimLogin(ctx, p, l, part); err != nil {
-		return err
+	if _, err := account.EndSessions(t, t.Scope, ""); err != nil {
+		return "", err
 	}
-	var old account.Person
-	err = h.do(ctx, part, func(t *tx) error {
-		was, known, err := account.LoadPerson(t, p, part)
-		if err != nil {
-			return err
-		}
-		old = was
-		who := account.Person{Login: l.Canonical(), Since: t.now, PasswordSet: t.now, Hash: hash, Devices: was.Devices}
-		if known {
-			who.Since = was.Since
-		}
-		e := by
-		e.Act, e.Object = "set-identity", ""
-		t.note(e)
-		if _, err := account.EndSessions(t, t.Scope, ""); err != nil {
-			return err
-		}
-		account.DropCode(t, account.LoginCode)
-		if err := account.SetPerson(t, p, part, who); err != nil || !known {
-			return err
-		}
-		return h.notice(t, Notice{Kind: NoticePassword})
-	})
-	if err != nil || old.Login == "" || old.Login == l.Canonical() {
-		return err
+	if err := account.SetPerson(t, p, t.Part, who); err != nil || !known {
+		return "", err
 	}
-	return h.freeLogin(ctx, old.Login, part)
+	if was.Login != c.Login {
+		old = was.Login
+	}
+	return old, h.notice(t, Notice{Kind: NoticePassword})
 }
 
 // ChangePassword gives an actor another password, once they have shown the one

@@ -8,6 +8,7 @@ import (
 	"vaguemestre/internal/account"
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/limit"
 	"vaguemestre/internal/store"
 )
 
@@ -140,7 +141,7 @@ func (h *Hub) openProof(ctx context.Context, text string) (store.Part, error) {
 func (h *Hub) throttleProvisional(at Attempt, part store.Part, n int) error {
 	now := h.Now()
 	person := h.human.codes.Add("claim "+string(part), n, now)
-	remote := h.human.codes.Add("remote "+network(at.Remote), n, now)
+	remote := h.human.codes.Add("remote "+limit.Network(at.Remote), n, now)
 	if person > maxProvisional || remote > maxProvisionalAddress {
 		return fmt.Errorf("hub: provisional code: %w", fault.Throttled)
 	}

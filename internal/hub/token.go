@@ -17,6 +17,7 @@ import (
 	"vaguemestre/internal/directory"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
+	"vaguemestre/internal/limit"
 	"vaguemestre/internal/smart"
 	"vaguemestre/internal/software"
 	"vaguemestre/internal/store"
@@ -303,7 +304,7 @@ func (h *Hub) CheckToken(ctx context.Context, access, bound string, remote netip
 // throttleTokens counts n tokens from a network that this hub never made. One
 // that has ended is not among them: every program shows one now and then.
 func (h *Hub) throttleTokens(remote netip.Addr, n int) error {
-	if h.loginFailures.Add("remote "+network(remote), n, h.Now()) > 5*h.Limits.LoginFailures {
+	if h.loginFailures.Add("remote "+limit.Network(remote), n, h.Now()) > 5*h.Limits.LoginFailures {
 		return fmt.Errorf("hub: token: %w", fault.Throttled)
 	}
 	return nil

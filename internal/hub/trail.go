@@ -111,16 +111,8 @@ func (h *Hub) trailKey(r store.Reader, part store.Part, now time.Time) (*trailKe
 	return k, nil
 }
 
-// VerifyTrail walks the chain of one partition and returns the number of its
+// verifyTrail walks the chain of one partition and returns the number of its
 // entries. A break is fault.Corrupt.
-func (h *Hub) VerifyTrail(ctx context.Context, part store.Part, since ...audit.Mark) (entries uint64, err error) {
-	public, err := h.auditPublic(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return h.verifyTrail(ctx, part, public, since)
-}
-
 func (h *Hub) verifyTrail(ctx context.Context, part store.Part, public ed25519.PublicKey, since []audit.Mark) (entries uint64, err error) {
 	err = h.view(ctx, part, func(r store.Reader) error {
 		entries, err = audit.Verify(r, h.scope(part), public, since...)

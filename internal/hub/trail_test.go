@@ -41,3 +41,12 @@ func TestWhatTheHubDoesWithoutAnOperatorIsItsOwn(t *testing.T) {
 		t.Errorf("an operator's erasure is told as one of kind %s, want %s", got, audit.Support)
 	}
 }
+
+// VerifyTrail verifies the trail of one partition.
+func (h *Hub) VerifyTrail(ctx context.Context, part store.Part, since ...audit.Mark) (entries uint64, err error) {
+	public, err := h.auditPublic(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return h.verifyTrail(ctx, part, public, since)
+}

@@ -4,6 +4,7 @@
 package limit
 
 import (
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -71,4 +72,13 @@ func (w *Window) forget() {
 		delete(half, key)
 		return
 	}
+}
+
+// Network names where a client is, as a key: its address, and with IPv6 the /64
+// around it, since whoever has one address there has them all.
+func Network(a netip.Addr) string {
+	if a = a.Unmap(); a.Is6() {
+		return netip.PrefixFrom(a, 64).Masked().String()
+	}
+	return a.String()
 }

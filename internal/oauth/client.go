@@ -16,6 +16,7 @@ import (
 
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/limit"
 	"vaguemestre/internal/software"
 )
 
@@ -44,7 +45,7 @@ func (c caller) bearer() hub.Bearer { return hub.Bearer{Client: c.ID, Bound: c.b
 // nobody is let in as public who is not. Whatever is wrong, the error is
 // errClient; too often, fault.Throttled.
 func (s *Server) client(r *http.Request, f form) (caller, error) {
-	if n := s.failures.Count(network(r), s.cfg.Now()); n > maxFailed {
+	if n := s.failures.Count(limit.Network(remote(r)), s.cfg.Now()); n > maxFailed {
 		return caller{}, fault.Throttled
 	}
 	c, err := s.prove(r, f)
@@ -52,7 +53,7 @@ func (s *Server) client(r *http.Request, f form) (caller, error) {
 		err = errClient
 	}
 	if errors.Is(err, errClient) {
-		s.failures.Add(network(r), 1, s.cfg.Now())
+		s.failures.Add(limit.Network(remote(r)), 1, s.cfg.Now())
 	}
 	return c, err
 }

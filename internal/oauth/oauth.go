@@ -195,13 +195,3 @@ func remote(r *http.Request) netip.Addr {
 	a, _ := netip.ParseAddr(host)
 	return a
 }
-
-// network names where a request comes from as failures are counted: with IPv6
-// the /64 around the address.
-func network(r *http.Request) string {
-	a := remote(r).Unmap()
-	if a.Is6() {
-		return netip.PrefixFrom(a, 64).Masked().String()
-	}
-	return a.String()
-}

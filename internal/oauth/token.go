@@ -6,6 +6,7 @@ import (
 
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/limit"
 	"vaguemestre/internal/smart"
 	"vaguemestre/policy"
 )
@@ -86,7 +87,7 @@ func (s *Server) renew(r *http.Request, f form, scopes smart.Scopes) (c caller, 
 // says, and counts it: nobody guesses one.
 func (s *Server) refused(r *http.Request, err error) error {
 	if fault.Of(err) == fault.Unauthenticated {
-		s.failures.Add(network(r), 1, s.cfg.Now())
+		s.failures.Add(limit.Network(remote(r)), 1, s.cfg.Now())
 		return errGrant
 	}
 	return err
