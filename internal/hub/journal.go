@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -198,7 +199,11 @@ func (h *Hub) grownHeads(ctx context.Context, all bool, parts []store.Part) (map
 			}
 			// What was put back is no news: the checkpoints go on saying what
 			// they saw, until it is there again.
-			if h.journal.file.Beyond(part, m) {
+			seen := m
+			if m.Rights.Counter == 0 && h.hasErased(part) { // and took their rights with them
+				seen.Rights.Counter = math.MaxUint64
+			}
+			if h.journal.file.Beyond(part, seen) {
 				h.Log.Error("a trail was put back to an older state: run audit verify", "partition", part)
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"vaguemestre/internal/audit"
 	"vaguemestre/internal/bus/membus"
 	"vaguemestre/internal/directory"
 	"vaguemestre/internal/fact"
@@ -256,6 +257,21 @@ func TestTheRightsOfTheErasedAreNotMissed(t *testing.T) {
 			t.Errorf("%s is left", p.Key)
 		}
 	}
+	// The next checkpoint covers what was noted of the erasure.
+	if err := h.Checkpoint(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err := h.view(t.Context(), part, func(r store.Reader) error {
+		m, err := audit.Head(r, h.scope(part))
+		if !h.journal.file.Knows(part, m) {
+			t.Error("no checkpoint knows of the erasure")
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	h.verifies()
 }
 
 // process is another process on the same data.
