@@ -206,6 +206,7 @@ func (s *stage) start(args []string) error {
 		return fmt.Errorf("not ready after %v: %s", longTime, p.log.String())
 	}
 	s.hub = p
+	clear(s.passes) // its store may be an older one
 	return nil
 }
 
