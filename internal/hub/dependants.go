@@ -131,11 +131,11 @@ func (h *Hub) represent(ctx context.Context, a Actor, part store.Part, d Dependa
 	if err != nil {
 		return err
 	}
-	address, err := h.addressOf(sp)
+	hint, err := h.helpedIn(part, sp, patient.Representative)
 	if err != nil {
 		return err
 	}
-	if err := h.hintHelped(ctx, a.Part, patient.Helped{Part: part, Address: address.Canonical(), Name: d.Name, Kind: patient.Representative}); err != nil || d.Represented {
+	if err := h.hintHelped(ctx, a.Part, hint); err != nil || d.Represented {
 		return err
 	}
 	return h.do(ctx, part, func(t *tx) error {

@@ -48,9 +48,9 @@ func (h *Hub) happen(t *tx, e patient.Event) (patient.Space, error) {
 }
 
 // CloseSpace closes a space for its owner, or for whoever represents them, who
-// has lately proved who they are, and gives the proof of it. With wantsErasure what it holds is erased within the
-// legal delay. Those who had an exchange open are told nothing: to them it is
-// closed, as to anybody else.
+// has lately proved who they are, and gives the proof of it. With wantsErasure
+// what it holds is erased within the legal delay. Those who had an exchange open
+// are told nothing: to them it is closed, as to anybody else.
 func (h *Hub) CloseSpace(ctx context.Context, a Actor, recordID string, wantsErasure bool) (Proof, error) {
 	events := []patient.Event{patient.Close}
 	if wantsErasure {
@@ -117,8 +117,9 @@ func (h *Hub) changeLife(ctx context.Context, a Actor, part store.Part, events .
 
 // LiveOn makes happen what is due in the life of every space: one whose owner
 // was told and did not object opens, a closed one is put away, and one whose
-// time is over, or whose owner asked for it, is erased; and what lets somebody act
-// for another ends in its time. It may be interrupted and repeated. A sealed hub does nothing: it cannot sign rights.
+// time is over, or whose owner asked for it, is erased; and what lets somebody
+// act for another ends in its time. It may be interrupted and repeated. A sealed
+// hub does nothing: it cannot sign rights.
 func (h *Hub) LiveOn(ctx context.Context) error {
 	if h.Sealed() {
 		return nil

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"vaguemestre/internal/audit"
@@ -123,6 +124,10 @@ func disclosed(d policy.Decision) policy.Decision {
 	return policy.Decision{Rule: "access/no-consent"}
 }
 
+// unheardOf are the rules of a space that was never open, or is gone: nobody is
+// to learn that there is one.
+var unheardOf = []string{"space/unknown", "space/never-opened", "space/opposed", "space/erased"}
+
 // refused writes a refusal down and makes its error. The patient's trail has it;
 // where nothing may be told, the actor's own has it too, and it counts. The trail
 // of the hub has it in place of the patient's where nobody may learn that there
@@ -135,12 +140,12 @@ func (h *Hub) refused(ctx context.Context, part store.Part, e audit.Entry, a Act
 	e = decided(e, d)
 	elsewhere := e
 	elsewhere.Object = cmp.Or(e.Object, string(part))
-	there, err := h.hasSpace(ctx, part)
+	sp, err := h.spaceOf(ctx, part)
 	if err != nil {
 		return err
 	}
 	if !policy.Discreet(d.Rule) {
-		if !there {
+		if sp.State == policy.None { // a name somebody made up keeps no trail
 			part = a.Part
 		}
 		if h.recordsHour.Add("refused "+string(a.Part)+" "+string(part), 1, h.Now()) > cmp.Or(a.Allowance.PerHour, h.Limits.RefusedPerHour) {
@@ -149,7 +154,7 @@ func (h *Hub) refused(ctx context.Context, part store.Part, e audit.Entry, a Act
 		return cmp.Or(h.note(ctx, part, e), refuse(d))
 	}
 	at := part
-	if !there || e.Act == "find-patient" || d.Rule == "space/unknown" || d.Rule == "space/never-opened" || d.Rule == "space/opposed" || d.Rule == "space/erased" {
+	if sp.State == policy.None || e.Act == "find-patient" || slices.Contains(unheardOf, d.Rule) {
 		at, e = hubPart, elsewhere
 	}
 	if err := h.note(ctx, at, e); err != nil {
@@ -162,16 +167,6 @@ func (h *Hub) refused(ctx context.Context, part store.Part, e audit.Entry, a Act
 	}
 	_ = h.throttleSender(a, 1, 1)
 	return refuse(d)
-}
-
-// hasSpace reports whether there is a space in a partition. What names none is
-// only what somebody made up, and keeps no trail.
-func (h *Hub) hasSpace(ctx context.Context, part store.Part) (known bool, err error) {
-	err = h.view(ctx, part, func(r store.Reader) error {
-		_, known, err = patient.Load(r, h.scope(part))
-		return err
-	})
-	return known, err
 }
 
 // once does fn the first time that a session does an act on a record. Who has

@@ -67,11 +67,12 @@ func (h *Hub) Invite(ctx context.Context, a Actor, recordID string, invited iden
 	if p.Part == part || p.Part == a.Part {
 		return fmt.Errorf("hub: invite: oneself: %w", fault.Invalid)
 	}
-	own, err := h.addressOf(f.space)
+	hint, err := h.helpedIn(part, f.space, n.Kind)
 	if err != nil {
 		return err
 	}
-	if err := h.hintHelped(ctx, p.Part, patient.Helped{Part: part, Address: own.Canonical(), Name: f.space.Traits.Name(), Kind: n.Kind, Waiting: true}); err != nil {
+	hint.Waiting = true
+	if err := h.hintHelped(ctx, p.Part, hint); err != nil {
 		return err
 	}
 	e := a.did("invite", p.Address)
@@ -105,6 +106,12 @@ func (h *Hub) invited(ctx context.Context, a Actor, invited ident.Address) (stor
 		err = errors.Join(h.throttleSender(a, 0, 1), fmt.Errorf("hub: invite: %w", fault.NotFound))
 	}
 	return part, err
+}
+
+// helpedIn makes the hint to somebody's space, of one who acts there.
+func (h *Hub) helpedIn(part store.Part, sp patient.Space, kind patient.PersonKind) (patient.Helped, error) {
+	address, err := h.addressOf(sp)
+	return patient.Helped{Part: part, Address: address.Canonical(), Name: sp.Traits.Name(), Kind: kind}, err
 }
 
 // hintHelped writes into somebody's space for whom they may act, or are asked to.
@@ -150,13 +157,12 @@ func (h *Hub) AnswerInvitation(ctx context.Context, a Actor, recordID string, ac
 	if a.Role != policy.Patient || link.State != patient.Invited || !link.Live(h.Now()) {
 		return fmt.Errorf("hub: answer: %w", fault.NotFound)
 	}
-	address, err := h.addressOf(sp)
-	if err != nil {
-		return err
-	}
 	if accept {
-		n := patient.Helped{Part: part, Address: address.Canonical(), Name: sp.Traits.Name(), Kind: link.Kind}
-		if err := h.hintHelped(ctx, a.Part, n); err != nil {
+		hint, err := h.helpedIn(part, sp, link.Kind)
+		if err != nil {
+			return err
+		}
+		if err := h.hintHelped(ctx, a.Part, hint); err != nil {
 			return err
 		}
 	}

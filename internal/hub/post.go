@@ -41,9 +41,9 @@ func (h *Hub) writeTo(ctx context.Context, to ident.Address, subject, text strin
 	return h.post(ctx, part, raw, now, "", func(*tx) (bool, error) { return true, nil })
 }
 
-// post files a mail of the hub's own in the inbox of a partition, in one transaction with what settle
-// does there; none if settle says that all is settled already.
-// object is what the trail has of it.
+// post files a mail of the hub's own in the inbox of a partition, in one
+// transaction with what settle does there; none if settle says that all is
+// settled already. object is what the trail has of it.
 func (h *Hub) post(ctx context.Context, part store.Part, raw []byte, now time.Time, object string, settle func(*tx) (bool, error)) error {
 	cert, err := h.certOf(ctx, part)
 	if err != nil {

@@ -22,8 +22,8 @@ const orphanAge = 24 * time.Hour
 
 // Sweep removes what time has made needless: marks of mails filed more than a
 // week ago, codes that nobody asks after, old keys of owners who have another,
-// and blobs that a crash left without a reference. It needs the hub key, because references are sealed; a sealed hub
-// sweeps marks only.
+// and blobs that a crash left without a reference. It needs the hub key, because
+// references are sealed; a sealed hub sweeps marks only.
 func (h *Hub) Sweep(ctx context.Context) error {
 	h.recent.letGo(h.Now())
 	var errs []error

@@ -41,9 +41,9 @@ type caller struct {
 func (c caller) bearer() hub.Bearer { return hub.Bearer{Client: c.ID, Bound: c.bound} }
 
 // client finds out which program asks. A public one says so, and the code's
-// verifier or the token is all its proof; any other proves it, in the one way it is registered with:
-// nobody is let in as public who is not. Whatever is wrong, the error is
-// errClient; too often, fault.Throttled.
+// verifier or the token is all its proof; any other proves it, in the one way it
+// is registered with: nobody is let in as public who is not. Whatever is wrong,
+// the error is errClient; too often, fault.Throttled.
 func (s *Server) client(r *http.Request, f form) (caller, error) {
 	if n := s.failures.Count(limit.Network(remote(r)), s.cfg.Now()); n > maxFailed {
 		return caller{}, fault.Throttled
