@@ -18,10 +18,10 @@
 //	acc/p/<id>        one application password, a right
 //	acc/a/<id>        one authorization of a program, a right
 //	acc/s/<id>        one session, a right
-//	acc/w/person      who may log in through the web, under the pepper
+//	acc/w/person      who may log in through the web, under the pepper, a right
 //	acc/w/c/<purpose> a code that was sent, under the pepper
-//	acc/w/totp        an authenticator, under the pepper; /new until it is confirmed
-//	acc/w/k/<id>      a passkey, under the pepper
+//	acc/w/totp        an authenticator, under the pepper, a right; /new until it is confirmed
+//	acc/w/k/<id>      a passkey, under the pepper, a right
 //	acc/w/seen/<mac>  a challenge that was answered, under the pepper
 //	acc/at            in the partition of a login: whose it is, a fact
 //	acc/pepper        in the hub's partition: the pepper, wrapped

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 )
@@ -32,8 +33,8 @@ const (
 )
 
 // ListPasskeys lists the passkeys of a person.
-func ListPasskeys(r store.Reader, p *Pepper, part store.Part) (list []Passkey, err error) {
-	kept, err := all[passkey](r, p, part, passkeyPrefix)
+func ListPasskeys(r store.Reader, p *Pepper, s fact.Scope) (list []Passkey, err error) {
+	kept, err := allRights[passkey](r, p, s, passkeyPrefix)
 	for _, k := range kept {
 		list = append(list, k.Passkey)
 	}
@@ -41,11 +42,13 @@ func ListPasskeys(r store.Reader, p *Pepper, part store.Part) (list []Passkey, e
 }
 
 // RemovePasskey ends a passkey. One that does not exist is fault.NotFound.
-func RemovePasskey(w store.Writer, id string) error {
-	b, err := w.Get(passkeyPrefix + id)
+func RemovePasskey(w store.Writer, s fact.Scope, id string) error {
+	b, err := fact.GetPublicRight(w, s, passkeyPrefix+id)
 	if err == nil && b == nil {
 		err = fmt.Errorf("account: passkey: %w", fault.NotFound)
 	}
-	w.Delete(passkeyPrefix + id)
-	return err
+	if err != nil {
+		return err
+	}
+	return fact.DeleteRight(w, s, passkeyPrefix+id)
 }

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sync/atomic"
 
+	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault/keyring"
@@ -122,7 +123,8 @@ func (p *Pepper) Open(sealed []byte, v any, context string) error {
 	return nil
 }
 
-// put and get keep one value of a partition under the pepper.
+// put and get keep one value of a partition under the pepper: what is soon over,
+// as a code is.
 func put(w store.Writer, p *Pepper, part store.Part, key string, v any) error {
 	sealed, err := p.Seal(v, string(part)+"/"+key)
 	if err != nil {
@@ -141,18 +143,34 @@ func get[T any](r store.Reader, p *Pepper, part store.Part, key string) (v T, ok
 	return v, err == nil, err
 }
 
-// all reads the values whose keys begin with prefix, in key order.
-func all[T any](r store.Reader, p *Pepper, part store.Part, prefix string) (list []T, err error) {
-	from, to := store.Prefix(prefix)
-	for pair, err := range r.Scan(from, to) {
-		if err != nil {
-			return nil, err
-		}
+// putRight and getRight keep one value under the pepper that lets a person in:
+// signed, so that none that was replaced or removed comes back alone.
+func putRight(w store.Writer, p *Pepper, s fact.Scope, key string, v any) error {
+	sealed, err := p.Seal(v, string(s.Part)+"/"+key)
+	if err != nil {
+		return err
+	}
+	return fact.PutPublicRight(w, s, key, sealed)
+}
+
+func getRight[T any](r store.Reader, p *Pepper, s fact.Scope, key string) (v T, ok bool, err error) {
+	b, err := fact.GetPublicRight(r, s, key)
+	if err != nil || b == nil {
+		return v, false, err
+	}
+	err = p.Open(b, &v, string(s.Part)+"/"+key)
+	return v, err == nil, err
+}
+
+// allRights reads the values whose keys begin with prefix, in key order.
+func allRights[T any](r store.Reader, p *Pepper, s fact.Scope, prefix string) (list []T, err error) {
+	pairs, err := fact.PublicRights(r, s, prefix)
+	for _, pair := range pairs {
 		var v T
-		if err := p.Open(pair.Value, &v, string(part)+"/"+pair.Key); err != nil {
+		if err := p.Open(pair.Value, &v, string(s.Part)+"/"+pair.Key); err != nil {
 			return nil, err
 		}
 		list = append(list, v)
 	}
-	return list, nil
+	return list, err
 }

@@ -159,12 +159,12 @@ func (p *Pepper) Matches(ctx context.Context, who Person, password string) (ok, 
 }
 
 // SetPerson writes who may log in to a partition through the web.
-func SetPerson(w store.Writer, p *Pepper, part store.Part, who Person) error {
-	return put(w, p, part, personKey, who)
+func SetPerson(w store.Writer, p *Pepper, s fact.Scope, who Person) error {
+	return putRight(w, p, s, personKey, who)
 }
 
 // LoadPerson reads who may log in to a partition through the web. ok is false
 // if nobody may.
-func LoadPerson(r store.Reader, p *Pepper, part store.Part) (who Person, ok bool, err error) {
-	return get[Person](r, p, part, personKey)
+func LoadPerson(r store.Reader, p *Pepper, s fact.Scope) (who Person, ok bool, err error) {
+	return getRight[Person](r, p, s, personKey)
 }

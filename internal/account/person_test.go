@@ -265,19 +265,21 @@ func TestThePepperIsKeptWrapped(t *testing.T) {
 func TestAPersonIsSealedWhereItIs(t *testing.T) {
 	r, p := newRecord(t), newTestPepper(t)
 	want := Person{Login: "heron.gris", Since: nine, PasswordSet: nine}
-	r.must(func(w store.Writer) error { return SetPerson(w, p, r.Part, want) })
+	r.must(func(w store.Writer) error { return SetPerson(w, p, r.Scope, want) })
 	for _, row := range r.Rows() {
 		if bytes.Contains(row.Value, []byte("heron")) {
 			t.Errorf("%s shows the login", row.Key)
 		}
 	}
+	elsewhere := r.Scope
+	elsewhere.Part = "part2"
 	r.View(func(rd store.Reader) error {
-		if got, ok, err := LoadPerson(rd, p, r.Part); got.Login != want.Login || !ok || err != nil {
+		if got, ok, err := LoadPerson(rd, p, r.Scope); got.Login != want.Login || !ok || err != nil {
 			t.Errorf("LoadPerson = %+v, %t, %v", got, ok, err)
 		}
 		for name, open := range map[string]func() error{
-			"another partition": func() error { _, _, err := LoadPerson(rd, p, "part2"); return err },
-			"another pepper":    func() error { _, _, err := LoadPerson(rd, newTestPepper(t), r.Part); return err },
+			"another partition": func() error { _, _, err := LoadPerson(rd, p, elsewhere); return err },
+			"another pepper":    func() error { _, _, err := LoadPerson(rd, newTestPepper(t), r.Scope); return err },
 			"as something else": func() error { return p.Open(r.Rows()[0].Value, new(Person), "part1/acc/w/totp") },
 		} {
 			if err := open(); !errors.Is(err, fault.Corrupt) {
@@ -286,6 +288,41 @@ func TestAPersonIsSealedWhereItIs(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// What lets somebody in and was replaced, or removed, does not come back by
+// itself: not for one who can write the store, and has an old copy of it.
+func TestWhatLetSomebodyInDoesNotComeBack(t *testing.T) {
+	r, p := newRecord(t), newTestPepper(t)
+	set := func(who Person) { r.must(func(w store.Writer) error { return SetPerson(w, p, r.Scope, who) }) }
+	key := passkeyPrefix + "0123"
+	set(Person{Login: "heron.gris", PasswordSet: nine})
+	r.must(func(w store.Writer) error {
+		_, _, err := BeginTOTP(w, p, r.Scope, "Espace santé", "heron.gris", nine)
+		return errors.Join(err, putRight(w, p, r.Scope, key, passkey{Passkey: Passkey{ID: "0123"}}))
+	})
+	old := r.Rows()
+	set(Person{Login: "heron.gris", PasswordSet: nine.Add(time.Hour)})
+	r.must(func(w store.Writer) error {
+		return errors.Join(RemovePasskey(w, r.Scope, "0123"), fact.DeleteRight(w, r.Scope, totpKey+"/new"))
+	})
+	reads := map[string]func(store.Writer) error{
+		personKey:        func(w store.Writer) error { _, _, err := LoadPerson(w, p, r.Scope); return err },
+		key:              func(w store.Writer) error { _, err := ListPasskeys(w, p, r.Scope); return err },
+		totpKey + "/new": func(w store.Writer) error { _, err := ConfirmTOTP(w, p, r.Scope, "123456", nine); return err },
+	}
+	if len(old) != len(reads) {
+		t.Fatalf("there are %d rows, want %d", len(old), len(reads))
+	}
+	for _, row := range old {
+		err := r.Update(func(w store.Writer) error {
+			w.Put(row.Key, row.Value)
+			return reads[row.Key](w)
+		})
+		if !errors.Is(err, fault.Corrupt) {
+			t.Errorf("%s was put back: %v, want Corrupt", row.Key, err)
+		}
+	}
 }
 
 func BenchmarkLogin(b *testing.B) {

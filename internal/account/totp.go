@@ -2,6 +2,7 @@ package account
 
 import (
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/pquerna/otp/hotp"
 	"github.com/pquerna/otp/totp"
 
+	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 )
@@ -32,35 +34,37 @@ const (
 // otpauth: URL, to be shown once as an image, and as text to be typed. It holds
 // once ConfirmTOTP has seen a code. An authenticator that is confirmed stays
 // until then.
-func BeginTOTP(w store.Writer, p *Pepper, part store.Part, issuer, name string, now time.Time) (url, secret string, err error) {
+func BeginTOTP(w store.Writer, p *Pepper, s fact.Scope, issuer, name string, now time.Time) (url, secret string, err error) {
 	key, err := totp.Generate(totp.GenerateOpts{Issuer: issuer, AccountName: name, Period: totpPeriod, SecretSize: 20})
 	if err != nil {
 		return "", "", fmt.Errorf("account: totp: %v: %w", err, fault.Invalid)
 	}
-	return key.URL(), key.Secret(), put(w, p, part, totpKey+"/new", authenticator{Secret: key.Secret(), Since: now})
+	return key.URL(), key.Secret(), putRight(w, p, s, totpKey+"/new", authenticator{Secret: key.Secret(), Since: now})
 }
 
 // ConfirmTOTP ends what BeginTOTP began, with a code that the application
 // shows. ok is false if the code is wrong, or nothing was begun in the last
 // quarter of an hour.
-func ConfirmTOTP(w store.Writer, p *Pepper, part store.Part, text string, now time.Time) (ok bool, err error) {
-	a, begun, err := get[authenticator](w, p, part, totpKey+"/new")
+func ConfirmTOTP(w store.Writer, p *Pepper, s fact.Scope, text string, now time.Time) (ok bool, err error) {
+	a, begun, err := getRight[authenticator](w, p, s, totpKey+"/new")
 	if err != nil || !begun || now.Sub(a.Since) > SensitiveFor || !a.take(text, now) {
 		return false, err
 	}
 	a.Confirmed, a.Since = true, now
-	w.Delete(totpKey + "/new")
-	return true, put(w, p, part, totpKey, a)
+	if err := fact.DeleteRight(w, s, totpKey+"/new"); err != nil {
+		return false, err
+	}
+	return true, putRight(w, p, s, totpKey, a)
 }
 
 // CheckTOTP reports whether a code is the authenticator's. No code is taken
 // twice, nor one older than the last.
-func CheckTOTP(w store.Writer, p *Pepper, part store.Part, text string, now time.Time) (ok bool, err error) {
-	a, _, err := get[authenticator](w, p, part, totpKey)
+func CheckTOTP(w store.Writer, p *Pepper, s fact.Scope, text string, now time.Time) (ok bool, err error) {
+	a, _, err := getRight[authenticator](w, p, s, totpKey)
 	if err != nil || !a.take(text, now) || !a.Confirmed {
 		return false, err
 	}
-	return true, put(w, p, part, totpKey, a)
+	return true, putRight(w, p, s, totpKey, a)
 }
 
 // take compares a code with those of the steps around now, and remembers the
@@ -88,18 +92,19 @@ func (a *authenticator) take(text string, now time.Time) bool {
 }
 
 // HasTOTP reports whether an authenticator is confirmed.
-func HasTOTP(r store.Reader, p *Pepper, part store.Part) (bool, error) {
-	a, _, err := get[authenticator](r, p, part, totpKey)
+func HasTOTP(r store.Reader, p *Pepper, s fact.Scope) (bool, error) {
+	a, _, err := getRight[authenticator](r, p, s, totpKey)
 	return a.Confirmed, err
 }
 
 // RemoveTOTP ends the authenticator. Without one it is fault.NotFound.
-func RemoveTOTP(w store.Writer) error {
-	b, err := w.Get(totpKey)
+func RemoveTOTP(w store.Writer, s fact.Scope) error {
+	b, err := fact.GetPublicRight(w, s, totpKey)
 	if err == nil && b == nil {
 		err = fmt.Errorf("account: totp: %w", fault.NotFound)
 	}
-	w.Delete(totpKey)
-	w.Delete(totpKey + "/new")
-	return err
+	if err != nil {
+		return err
+	}
+	return errors.Join(fact.DeleteRight(w, s, totpKey), fact.DeleteRight(w, s, totpKey+"/new"))
 }

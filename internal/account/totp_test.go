@@ -18,7 +18,7 @@ func TestAnAuthenticatorCountsOnceItIsConfirmed(t *testing.T) {
 	var url, secret string
 	begin := func(at time.Time) {
 		c.must(func(w store.Writer) (err error) {
-			url, secret, err = BeginTOTP(w, c.p, c.Part, "Espace santé", "heron.gris", at)
+			url, secret, err = BeginTOTP(w, c.p, c.Scope, "Espace santé", "heron.gris", at)
 			return err
 		})
 	}
@@ -30,15 +30,15 @@ func TestAnAuthenticatorCountsOnceItIsConfirmed(t *testing.T) {
 		return code
 	}
 	confirm := func(code string, at time.Time) (ok bool) {
-		c.must(func(w store.Writer) (err error) { ok, err = ConfirmTOTP(w, c.p, c.Part, code, at); return err })
+		c.must(func(w store.Writer) (err error) { ok, err = ConfirmTOTP(w, c.p, c.Scope, code, at); return err })
 		return ok
 	}
 	check := func(code string, at time.Time) (ok bool) {
-		c.must(func(w store.Writer) (err error) { ok, err = CheckTOTP(w, c.p, c.Part, code, at); return err })
+		c.must(func(w store.Writer) (err error) { ok, err = CheckTOTP(w, c.p, c.Scope, code, at); return err })
 		return ok
 	}
 	has := func() (has bool) {
-		c.View(func(r store.Reader) (err error) { has, err = HasTOTP(r, c.p, c.Part); return err })
+		c.View(func(r store.Reader) (err error) { has, err = HasTOTP(r, c.p, c.Scope); return err })
 		return has
 	}
 	begin(nine)
@@ -86,11 +86,11 @@ func TestAnAuthenticatorCountsOnceItIsConfirmed(t *testing.T) {
 	if secret == old || !has() {
 		t.Error("beginning anew ends the one there is")
 	}
-	c.must(RemoveTOTP)
+	c.must(func(w store.Writer) error { return RemoveTOTP(w, c.Scope) })
 	if has() || len(c.Rows()) != 0 {
 		t.Error("it is still there")
 	}
-	if err := c.Update(RemoveTOTP); !errors.Is(err, fault.NotFound) {
+	if err := c.Update(func(w store.Writer) error { return RemoveTOTP(w, c.Scope) }); !errors.Is(err, fault.NotFound) {
 		t.Errorf("removing none: %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/webauthn"
 
+	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 )
@@ -74,9 +75,9 @@ func (h holder) WebAuthnName() string                       { return h.login }
 func (h holder) WebAuthnDisplayName() string                { return h.login }
 func (h holder) WebAuthnCredentials() []webauthn.Credential { return h.credentials }
 
-func loadHolder(r store.Reader, p *Pepper, part store.Part, login string) (holder, []passkey, error) {
-	list, err := all[passkey](r, p, part, passkeyPrefix)
-	h := holder{part: part, login: login}
+func loadHolder(r store.Reader, p *Pepper, s fact.Scope, login string) (holder, []passkey, error) {
+	list, err := allRights[passkey](r, p, s, passkeyPrefix)
+	h := holder{part: s.Part, login: login}
 	if err != nil {
 		return h, nil, err
 	}
@@ -93,8 +94,8 @@ func loadHolder(r store.Reader, p *Pepper, part store.Part, login string) (holde
 // BeginRegistration returns what the browser needs to make a passkey (the
 // argument of navigator.credentials.create, as JSON), and the ceremony to hand
 // back with its answer.
-func (y *Passkeys) BeginRegistration(r store.Reader, p *Pepper, part store.Part, login string, now time.Time) (options []byte, ceremony string, err error) {
-	h, list, err := loadHolder(r, p, part, login)
+func (y *Passkeys) BeginRegistration(r store.Reader, p *Pepper, s fact.Scope, login string, now time.Time) (options []byte, ceremony string, err error) {
+	h, list, err := loadHolder(r, p, s, login)
 	if err != nil {
 		return nil, "", err
 	}
@@ -105,21 +106,21 @@ func (y *Passkeys) BeginRegistration(r store.Reader, p *Pepper, part store.Part,
 	if err != nil {
 		return nil, "", fmt.Errorf("account: passkey: %v: %w", err, fault.Internal)
 	}
-	return began(p, "register", part, creation, session, now)
+	return began(p, "register", s.Part, creation, session, now)
 }
 
 // FinishRegistration keeps the passkey that a browser has made. An answer that
 // does not fit its ceremony is fault.Invalid.
-func (y *Passkeys) FinishRegistration(w store.Writer, p *Pepper, part store.Part, ceremony, name string, answer []byte, now time.Time) (Passkey, error) {
+func (y *Passkeys) FinishRegistration(w store.Writer, p *Pepper, s fact.Scope, ceremony, name string, answer []byte, now time.Time) (Passkey, error) {
 	c, err := openCeremony(p, ceremony, "register", now)
-	if err != nil || c.Part != part {
+	if err != nil || c.Part != s.Part {
 		return Passkey{}, fmt.Errorf("account: passkey: another ceremony: %w", fault.Invalid)
 	}
 	parsed, err := parseAnswer(answer, protocol.ParseCredentialCreationResponseBody)
 	if err != nil {
 		return Passkey{}, err
 	}
-	h, list, err := loadHolder(w, p, part, "")
+	h, list, err := loadHolder(w, p, s, "")
 	if err != nil {
 		return Passkey{}, err
 	}
@@ -131,32 +132,32 @@ func (y *Passkeys) FinishRegistration(w store.Writer, p *Pepper, part store.Part
 		return Passkey{}, fmt.Errorf("account: passkey: %v: %w", err, fault.Invalid)
 	}
 	made.Attestation = webauthn.CredentialAttestation{} // not asked for, and large
-	id := passkeyID(p, part, made.ID)
+	id := passkeyID(p, s.Part, made.ID)
 	for _, k := range list {
 		if k.ID == id {
 			return Passkey{}, fmt.Errorf("account: passkey: %w", fault.Exists)
 		}
 	}
-	if err := c.once(w, p, part, now); err != nil {
+	if err := c.once(w, p, s.Part, now); err != nil {
 		return Passkey{}, err
 	}
 	k := passkey{Passkey: Passkey{ID: id, Name: deviceName(name), Created: now, Used: now}}
 	if k.Credential, err = json.Marshal(made); err != nil {
 		return Passkey{}, fmt.Errorf("account: passkey: %w", err)
 	}
-	return k.Passkey, put(w, p, part, passkeyPrefix+id, k)
+	return k.Passkey, putRight(w, p, s, passkeyPrefix+id, k)
 }
 
 // BeginLogin returns what the browser needs to answer with a passkey (the
 // argument of navigator.credentials.get, as JSON), and the ceremony. With the
-// empty part, any passkey of this hub may answer, and says whose it is.
-func (y *Passkeys) BeginLogin(r store.Reader, p *Pepper, part store.Part, now time.Time) (options []byte, ceremony string, err error) {
+// empty partition, any passkey of this hub may answer, and says whose it is.
+func (y *Passkeys) BeginLogin(r store.Reader, p *Pepper, s fact.Scope, now time.Time) (options []byte, ceremony string, err error) {
 	var assertion *protocol.CredentialAssertion
 	var session *webauthn.SessionData
-	if part == "" {
+	if s.Part == "" {
 		assertion, session, err = y.rp.BeginDiscoverableLogin(webauthn.WithUserVerification(protocol.VerificationRequired))
 	} else {
-		h, list, lerr := loadHolder(r, p, part, "")
+		h, list, lerr := loadHolder(r, p, s, "")
 		if lerr != nil {
 			return nil, "", lerr
 		}
@@ -168,7 +169,7 @@ func (y *Passkeys) BeginLogin(r store.Reader, p *Pepper, part store.Part, now ti
 	if err != nil {
 		return nil, "", fmt.Errorf("account: passkey: %v: %w", err, fault.Internal)
 	}
-	return began(p, "login", part, assertion, session, now)
+	return began(p, "login", s.Part, assertion, session, now)
 }
 
 // Whose returns the partition of whoever answers a login ceremony, as far as
@@ -195,26 +196,26 @@ func (y *Passkeys) Whose(p *Pepper, ceremony string, answer []byte, now time.Tim
 // FinishLogin checks the answer of a passkey, in a transaction on the partition
 // of Whose. Whatever is wrong is fault.Unauthenticated, a counter that went back
 // too: the passkey may have been copied.
-func (y *Passkeys) FinishLogin(w store.Writer, p *Pepper, part store.Part, ceremony string, answer []byte, now time.Time) (Passkey, error) {
+func (y *Passkeys) FinishLogin(w store.Writer, p *Pepper, s fact.Scope, ceremony string, answer []byte, now time.Time) (Passkey, error) {
 	c, err := openCeremony(p, ceremony, "login", now)
 	if err != nil {
 		return Passkey{}, err
 	}
-	if c.Part != "" && c.Part != part {
+	if c.Part != "" && c.Part != s.Part {
 		return Passkey{}, refused("another's")
 	}
 	parsed, err := parseAnswer(answer, protocol.ParseCredentialRequestResponseBody)
 	if err != nil {
 		return Passkey{}, err
 	}
-	h, list, err := loadHolder(w, p, part, "")
+	h, list, err := loadHolder(w, p, s, "")
 	if err != nil {
 		return Passkey{}, err
 	}
 	var used *webauthn.Credential
 	if c.Part == "" {
 		used, err = y.rp.ValidateDiscoverableLogin(func(_, handle []byte) (webauthn.User, error) {
-			if string(handle) != string(part) {
+			if string(handle) != string(s.Part) {
 				return nil, refused("another's")
 			}
 			return h, nil
@@ -228,17 +229,17 @@ func (y *Passkeys) FinishLogin(w store.Writer, p *Pepper, part store.Part, cerem
 	case used.Authenticator.CloneWarning:
 		return Passkey{}, refused("counter went back")
 	}
-	if err := c.once(w, p, part, now); err != nil {
+	if err := c.once(w, p, s.Part, now); err != nil {
 		return Passkey{}, err
 	}
-	id := passkeyID(p, part, used.ID)
+	id := passkeyID(p, s.Part, used.ID)
 	for _, k := range list {
 		if k.ID == id {
 			if k.Credential, err = json.Marshal(used); err != nil {
 				return Passkey{}, fmt.Errorf("account: passkey: %w", err)
 			}
 			k.Used = now
-			return k.Passkey, put(w, p, part, passkeyPrefix+id, k)
+			return k.Passkey, putRight(w, p, s, passkeyPrefix+id, k)
 		}
 	}
 	return Passkey{}, refused("gone")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"vaguemestre/internal/account/passkeytest"
+	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 )
@@ -29,7 +30,9 @@ func newDesk(t *testing.T) desk {
 func (d desk) begin(part store.Part, at time.Time) (options []byte, ceremony string) {
 	d.t.Helper()
 	d.View(func(r store.Reader) (err error) {
-		options, ceremony, err = d.y.BeginLogin(r, d.p, part, at)
+		s := d.Scope
+		s.Part = part
+		options, ceremony, err = d.y.BeginLogin(r, d.p, s, at)
 		return err
 	})
 	return options, ceremony
@@ -37,7 +40,7 @@ func (d desk) begin(part store.Part, at time.Time) (options []byte, ceremony str
 
 func (d desk) finish(ceremony string, answer []byte, at time.Time) (k Passkey, err error) {
 	err = d.Update(func(w store.Writer) error {
-		k, err = d.y.FinishLogin(w, d.p, d.Part, ceremony, answer, at)
+		k, err = d.y.FinishLogin(w, d.p, d.Scope, ceremony, answer, at)
 		return err
 	})
 	return k, err
@@ -48,11 +51,11 @@ func (d desk) register(k *passkeytest.Key, at time.Time) (made Passkey, err erro
 	var options []byte
 	var ceremony string
 	d.View(func(r store.Reader) (err error) {
-		options, ceremony, err = d.y.BeginRegistration(r, d.p, d.Part, "heron.gris", at)
+		options, ceremony, err = d.y.BeginRegistration(r, d.p, d.Scope, "heron.gris", at)
 		return err
 	})
 	err = d.Update(func(w store.Writer) error {
-		made, err = d.y.FinishRegistration(w, d.p, d.Part, ceremony, "ma clé", k.Makes(options), at)
+		made, err = d.y.FinishRegistration(w, d.p, d.Scope, ceremony, "ma clé", k.Makes(options), at)
 		return err
 	})
 	return made, err
@@ -80,13 +83,13 @@ func TestAPasskeyLogsItsHolderIn(t *testing.T) {
 			t.Errorf("the same answer again: %v", err)
 		}
 	}
-	d.must(func(w store.Writer) error { return RemovePasskey(w, made.ID) })
+	d.must(func(w store.Writer) error { return RemovePasskey(w, d.Scope, made.ID) })
 	options, ceremony := d.begin("", nine)
 	k.Count++
 	if _, err := d.finish(ceremony, k.Answers(options), nine); !errors.Is(err, fault.Unauthenticated) {
 		t.Errorf("a passkey that was removed: %v", err)
 	}
-	if err := d.Update(func(w store.Writer) error { return RemovePasskey(w, made.ID) }); !errors.Is(err, fault.NotFound) {
+	if err := d.Update(func(w store.Writer) error { return RemovePasskey(w, d.Scope, made.ID) }); !errors.Is(err, fault.NotFound) {
 		t.Errorf("removing it twice: %v", err)
 	}
 }
@@ -163,10 +166,10 @@ func TestAPasskeyIsRegisteredOnceByWhomItIsFor(t *testing.T) {
 		}
 	}
 	d.View(func(r store.Reader) error {
-		if _, _, err := d.y.BeginRegistration(r, d.p, d.Part, "heron.gris", nine); !errors.Is(err, fault.Quota) {
+		if _, _, err := d.y.BeginRegistration(r, d.p, d.Scope, "heron.gris", nine); !errors.Is(err, fault.Quota) {
 			t.Errorf("one too many: %v", err)
 		}
-		list, err := ListPasskeys(r, d.p, d.Part)
+		list, err := ListPasskeys(r, d.p, d.Scope)
 		if len(list) != MaxPasskeys {
 			t.Errorf("there are %d", len(list))
 		}
@@ -180,7 +183,7 @@ func FuzzPasskeyAnswer(f *testing.F) {
 		f.Fatal(err)
 	}
 	p := newTestPepper(f)
-	_, ceremony, err := y.BeginLogin(nil, p, "", nine)
+	_, ceremony, err := y.BeginLogin(nil, p, fact.Scope{}, nine)
 	if err != nil {
 		f.Fatal(err)
 	}

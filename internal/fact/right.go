@@ -100,6 +100,12 @@ func PutPublicRight(w store.Writer, s Scope, key string, value []byte) error {
 // GetPublicRight reads what PutPublicRight wrote, nil if there is none.
 func GetPublicRight(r store.Reader, s Scope, key string) ([]byte, error) { return rightAt(r, s, key) }
 
+// PublicRights reads the public rights whose keys begin with prefix, in key
+// order. All are verified: where one was removed there are none, and an error.
+func PublicRights(r store.Reader, s Scope, prefix string) ([]store.Pair, error) {
+	return rightsUnder(r, s, prefix)
+}
+
 // AdoptRights signs what is kept under the prefixes that only rights have, in a
 // partition of before there were any signatures. It returns how many rights there
 // are; a partition that has a head is left as it is.

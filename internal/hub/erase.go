@@ -106,7 +106,7 @@ func (h *Hub) erase(ctx context.Context, operator string, part store.Part, a ide
 	var who account.Person
 	err = h.view(ctx, part, func(r store.Reader) (err error) {
 		if b, _, err = directory.Load(r, h.scope(part)); err == nil {
-			who, _, err = account.LoadPerson(r, p, part)
+			who, _, err = account.LoadPerson(r, p, h.scope(part))
 		}
 		return err
 	})

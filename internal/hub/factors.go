@@ -18,11 +18,11 @@ import (
 // otpauth: URL and as text to type, both to be shown once.
 func (h *Hub) BeginTOTP(ctx context.Context, a Actor) (url, secret string, err error) {
 	err = h.changeFactors(ctx, a, func(t *tx, p *account.Pepper) error {
-		who, _, err := account.LoadPerson(t, p, a.Part)
+		who, _, err := account.LoadPerson(t, p, t.Scope)
 		if err != nil {
 			return err
 		}
-		url, secret, err = account.BeginTOTP(t, p, a.Part, h.Domain, who.Login, t.now)
+		url, secret, err = account.BeginTOTP(t, p, t.Scope, h.Domain, who.Login, t.now)
 		return err
 	})
 	return url, secret, err
@@ -32,7 +32,7 @@ func (h *Hub) BeginTOTP(ctx context.Context, a Actor) (url, secret string, err e
 // A wrong one is fault.Unauthenticated.
 func (h *Hub) ConfirmTOTP(ctx context.Context, a Actor, code string) error {
 	return h.changeFactors(ctx, a, func(t *tx, p *account.Pepper) error {
-		ok, err := account.ConfirmTOTP(t, p, a.Part, code, t.now)
+		ok, err := account.ConfirmTOTP(t, p, t.Scope, code, t.now)
 		if err != nil || !ok {
 			return errors.Join(err, fmt.Errorf("hub: totp: %w", fault.Unauthenticated))
 		}
@@ -45,7 +45,7 @@ func (h *Hub) ConfirmTOTP(ctx context.Context, a Actor, code string) error {
 func (h *Hub) RemoveTOTP(ctx context.Context, a Actor) error {
 	return h.changeFactors(ctx, a, func(t *tx, _ *account.Pepper) error {
 		t.note(a.did("remove-factor", string(ByTOTP)))
-		return account.RemoveTOTP(t)
+		return account.RemoveTOTP(t, t.Scope)
 	})
 }
 
@@ -56,7 +56,7 @@ func (h *Hub) Passkeys(ctx context.Context, a Actor) (list []account.Passkey, er
 		return nil, err
 	}
 	err = h.view(ctx, a.Part, func(r store.Reader) error {
-		list, err = account.ListPasskeys(r, p, a.Part)
+		list, err = account.ListPasskeys(r, p, h.scope(a.Part))
 		return err
 	})
 	return list, err
@@ -66,7 +66,7 @@ func (h *Hub) Passkeys(ctx context.Context, a Actor) (list []account.Passkey, er
 func (h *Hub) RemovePasskey(ctx context.Context, a Actor, id string) error {
 	return h.changeFactors(ctx, a, func(t *tx, _ *account.Pepper) error {
 		t.note(a.did("remove-factor", string(ByPasskey)))
-		return account.RemovePasskey(t, id)
+		return account.RemovePasskey(t, t.Scope, id)
 	})
 }
 

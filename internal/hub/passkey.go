@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"vaguemestre/internal/account"
+	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/store"
 )
@@ -31,7 +32,7 @@ func (h *Hub) BeginPasskeySignIn(ctx context.Context, ticket string) (options []
 		return nil, "", err
 	}
 	if ticket == "" {
-		return y.BeginLogin(nil, p, "", h.Now())
+		return y.BeginLogin(nil, p, fact.Scope{}, h.Now())
 	}
 	k, err := h.openTicket(p, ticket)
 	if err != nil {
@@ -42,7 +43,7 @@ func (h *Hub) BeginPasskeySignIn(ctx context.Context, ticket string) (options []
 
 func (h *Hub) challenge(ctx context.Context, y *account.Passkeys, p *account.Pepper, part store.Part) (options []byte, ceremony string, err error) {
 	err = h.view(ctx, part, func(r store.Reader) error {
-		options, ceremony, err = y.BeginLogin(r, p, part, h.Now())
+		options, ceremony, err = y.BeginLogin(r, p, h.scope(part), h.Now())
 		return err
 	})
 	return options, ceremony, err
@@ -63,7 +64,7 @@ func (h *Hub) SignInPasskey(ctx context.Context, at Attempt, ceremony string, an
 		return entry, err
 	}
 	err = h.commit(ctx, part, func(t *tx) error {
-		if _, err := y.FinishLogin(t, p, part, ceremony, answer, t.now); err != nil {
+		if _, err := y.FinishLogin(t, p, t.Scope, ceremony, answer, t.now); err != nil {
 			return err
 		}
 		entry, err = h.letIn(t, at, p, ByPasskey, trust)
@@ -104,11 +105,11 @@ func (h *Hub) BeginPasskey(ctx context.Context, a Actor) (options []byte, ceremo
 		return nil, "", err
 	}
 	err = h.changeFactors(ctx, a, func(t *tx, p *account.Pepper) error {
-		who, _, err := account.LoadPerson(t, p, a.Part)
+		who, _, err := account.LoadPerson(t, p, t.Scope)
 		if err != nil {
 			return err
 		}
-		options, ceremony, err = y.BeginRegistration(t, p, a.Part, who.Login, t.now)
+		options, ceremony, err = y.BeginRegistration(t, p, t.Scope, who.Login, t.now)
 		return err
 	})
 	return options, ceremony, err
@@ -122,7 +123,7 @@ func (h *Hub) AddPasskey(ctx context.Context, a Actor, ceremony, name string, an
 		return k, err
 	}
 	err = h.changeFactors(ctx, a, func(t *tx, p *account.Pepper) error {
-		k, err = y.FinishRegistration(t, p, a.Part, ceremony, name, answer, t.now)
+		k, err = y.FinishRegistration(t, p, t.Scope, ceremony, name, answer, t.now)
 		t.note(a.did("add-factor", string(ByPasskey)))
 		return err
 	})
@@ -146,7 +147,7 @@ func (h *Hub) ProvePasskey(ctx context.Context, at Attempt, a Actor, ceremony st
 		return err
 	}
 	err = h.commit(ctx, a.Part, func(t *tx) error {
-		if _, err := y.FinishLogin(t, p, a.Part, ceremony, answer, t.now); err != nil {
+		if _, err := y.FinishLogin(t, p, t.Scope, ceremony, answer, t.now); err != nil {
 			return err
 		}
 		t.note(a.did("prove", string(ByPasskey)))

@@ -56,7 +56,7 @@ func (h *Hub) chosen(ctx context.Context, part store.Part, login, password strin
 // place of any other, ends their sessions, and returns the login that they have
 // given up, if any.
 func (h *Hub) setCredentials(t *tx, p *account.Pepper, c credentials) (old string, err error) {
-	was, known, err := account.LoadPerson(t, p, t.Part)
+	was, known, err := account.LoadPerson(t, p, t.Scope)
 	if err != nil {
 		return "", err
 	}
@@ -67,7 +67,7 @@ func (h *Hub) setCredentials(t *tx, p *account.Pepper, c credentials) (old strin
 	if _, err := account.EndSessions(t, t.Scope, ""); err != nil {
 		return "", err
 	}
-	if err := account.SetPerson(t, p, t.Part, who); err != nil || !known {
+	if err := account.SetPerson(t, p, t.Scope, who); err != nil || !known {
 		return "", err
 	}
 	if was.Login != c.Login {
@@ -98,7 +98,7 @@ func (h *Hub) ChangePassword(ctx context.Context, at Attempt, a Actor, old, pass
 		if err := h.sensitive(t, t.Scope, a); err != nil {
 			return err
 		}
-		who, ok, err := account.LoadPerson(t, p, a.Part)
+		who, ok, err := account.LoadPerson(t, p, t.Scope)
 		if err != nil || !ok || !who.PasswordSet.Equal(was.PasswordSet) {
 			return errors.Join(err, fmt.Errorf("hub: change password: %w", fault.Conflict))
 		}
@@ -107,7 +107,7 @@ func (h *Hub) ChangePassword(ctx context.Context, at Attempt, a Actor, old, pass
 		if _, err := account.EndSessions(t, t.Scope, a.keeps()); err != nil {
 			return err
 		}
-		if err := account.SetPerson(t, p, a.Part, who); err != nil {
+		if err := account.SetPerson(t, p, t.Scope, who); err != nil {
 			return err
 		}
 		return h.notice(t, Notice{Kind: NoticePassword})

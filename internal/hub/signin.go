@@ -143,7 +143,7 @@ func (h *Hub) person(ctx context.Context, p *account.Pepper, login string) (who 
 // whether they do.
 func (h *Hub) personIn(ctx context.Context, p *account.Pepper, part store.Part) (who account.Person, known bool, err error) {
 	err = h.view(ctx, part, func(r store.Reader) error {
-		who, known, err = account.LoadPerson(r, p, part)
+		who, known, err = account.LoadPerson(r, p, h.scope(part))
 		return err
 	})
 	return who, known, err
@@ -155,12 +155,12 @@ func (h *Hub) renewHash(ctx context.Context, p *account.Pepper, part store.Part,
 	hash, err := p.NewPasswordHash(ctx, password)
 	if err == nil {
 		err = h.commit(ctx, part, func(t *tx) error {
-			who, ok, err := account.LoadPerson(t, p, part)
+			who, ok, err := account.LoadPerson(t, p, t.Scope)
 			if err != nil || !ok || !who.PasswordSet.Equal(was.PasswordSet) {
 				return err
 			}
 			who.Hash = hash
-			return account.SetPerson(t, p, part, who)
+			return account.SetPerson(t, p, t.Scope, who)
 		})
 	}
 	if err != nil {
@@ -189,11 +189,11 @@ func (h *Hub) signInFailed(ctx context.Context, at Attempt, part store.Part, wha
 // offers lists the second factors of a person, the strongest first.
 func (h *Hub) offers(ctx context.Context, p *account.Pepper, part store.Part) (list []Offer, err error) {
 	err = h.view(ctx, part, func(r store.Reader) error {
-		keys, err := account.ListPasskeys(r, p, part)
+		keys, err := account.ListPasskeys(r, p, h.scope(part))
 		if err != nil {
 			return err
 		}
-		totp, err := account.HasTOTP(r, p, part)
+		totp, err := account.HasTOTP(r, p, h.scope(part))
 		if len(keys) > 0 {
 			list = append(list, Offer{Factor: ByPasskey})
 		}
@@ -253,7 +253,7 @@ func (h *Hub) SendLoginCode(ctx context.Context, text string, by Factor) error {
 		return err
 	}
 	err = h.commit(ctx, k.Part, func(t *tx) error {
-		if err := k.holds(t, p); err != nil {
+		if err := k.holds(t, t.Scope, p); err != nil {
 			return err
 		}
 		code, err := account.IssueCode(t, p, t.Part, account.LoginCode, 0, t.now)
@@ -267,8 +267,8 @@ func (h *Hub) SendLoginCode(ctx context.Context, text string, by Factor) error {
 }
 
 // holds reports whether the password that gave a ticket is still the person's.
-func (k ticket) holds(r store.Reader, p *account.Pepper) error {
-	who, ok, err := account.LoadPerson(r, p, k.Part)
+func (k ticket) holds(r store.Reader, s fact.Scope, p *account.Pepper) error {
+	who, ok, err := account.LoadPerson(r, p, s)
 	if err == nil && (!ok || !who.PasswordSet.Equal(k.Since)) {
 		err = fmt.Errorf("hub: ticket: %w", fault.Unauthenticated)
 	}
@@ -295,7 +295,7 @@ func (h *Hub) signInWith(ctx context.Context, at Attempt, text string, by Factor
 	}
 	var wrong error
 	err = h.commit(ctx, k.Part, func(t *tx) (err error) {
-		if err := k.holds(t, p); err != nil {
+		if err := k.holds(t, t.Scope, p); err != nil {
 			return err
 		}
 		if wrong, err = h.showFactor(t, p, by, code); err != nil || wrong != nil {
@@ -328,7 +328,7 @@ func (h *Hub) resume(ctx context.Context, at *Attempt, text string) (k ticket, p
 // committed all the same.
 func (h *Hub) showFactor(t *tx, p *account.Pepper, by Factor, code string) (wrong, err error) {
 	if by == ByTOTP {
-		ok, err := account.CheckTOTP(t, p, t.Part, code, t.now)
+		ok, err := account.CheckTOTP(t, p, t.Scope, code, t.now)
 		if err == nil && !ok {
 			wrong = fmt.Errorf("hub: second factor: %w", fault.Unauthenticated)
 		}
@@ -418,7 +418,7 @@ func (h *Hub) letIn(t *tx, at Attempt, p *account.Pepper, by Factor, trust bool)
 
 // knowDevice remembers the devices of a person, and tells them of a new one.
 func (h *Hub) knowDevice(t *tx, p *account.Pepper, device string) error {
-	who, ok, err := account.LoadPerson(t, p, t.Part)
+	who, ok, err := account.LoadPerson(t, p, t.Scope)
 	if err != nil || !ok || slices.Contains(who.Devices, device) {
 		return err
 	}
@@ -427,7 +427,7 @@ func (h *Hub) knowDevice(t *tx, p *account.Pepper, device string) error {
 	if who.Devices = append(who.Devices, device); len(who.Devices) > most {
 		who.Devices = who.Devices[1:]
 	}
-	if err := account.SetPerson(t, p, t.Part, who); err != nil || first {
+	if err := account.SetPerson(t, p, t.Scope, who); err != nil || first {
 		return err
 	}
 	return h.notice(t, Notice{Kind: NoticeDevice})

@@ -104,7 +104,7 @@ func (h *Hub) Prove(ctx context.Context, at Attempt, a Actor, password string, b
 	}
 	var wrong error
 	err = h.commit(ctx, a.Part, func(t *tx) (err error) {
-		if err := k.holds(t, p); err != nil {
+		if err := k.holds(t, t.Scope, p); err != nil {
 			return err
 		}
 		if wrong, err = h.showFactor(t, p, by, code); err != nil || wrong != nil {
