@@ -168,9 +168,6 @@ func try(w store.Writer, p *Pepper, part store.Part, u Purpose, text string, now
 	return result, whose, put(w, p, part, codeKey(u), c)
 }
 
-// DropCode ends a code.
-func DropCode(w store.Writer, u Purpose) { w.Delete(codeKey(u)) }
-
 // ActivationPart names the partition of the activation code of whoever claims
 // to be somebody, with what they say of themselves: it exists as soon as they
 // ask, whether there is such a person or not.

@@ -31,7 +31,7 @@ var rings = [][]string{
 		"internal/store/memstore", "internal/store/sqlstore", "internal/store/storetest",
 		"internal/blob/memblob", "internal/blob/blobdir", "internal/blob/blobtest",
 		"internal/bus/membus", "internal/bus/redisbus", "internal/bus/bustest"},
-	{"internal/fact", "internal/hint"}, // how records keep what a filing role reads back, and say where something waits
+	{"internal/fact", "internal/hint"},                         // how records keep what a filing role reads back, and say where something waits
 	{"internal/fact/facttest", "internal/account/passkeytest"}, // and how their tests do
 	{"vault", "internal/account", "internal/audit", "internal/conversation", "internal/directory",
 		"internal/habilitation", "internal/mailbox", "internal/outbox", "internal/owner", "internal/patient", "internal/software"},

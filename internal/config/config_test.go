@@ -76,6 +76,7 @@ func TestWhatIsWrongIsToldWithLineAndWhatIsAllowed(t *testing.T) {
 		{"a socket path that is too long", "admin = \"/" + strings.Repeat("x", 120) + "\"", "listen.admin: must be a path of at most 107 bytes"},
 		{"a level that does not exist", "[log]\nlevel = \"loud\"", "log.level: must be one of debug, info, warn, error"},
 		{"an address with a path", "[web]\nbase = \"https://dmp.test/fhir\"", "web.base: must be https:// and a host"},
+		{"an establishment that has no such number", "[professionals]\nsamu = [\"75000001\"]", "professionals.samu: must be FINESS numbers"},
 		{"a program without a name", "[professionals]\nprograms = [\"abc\"]", "professionals.programs: must be texts like"},
 		{"notices to a host without port", "[notices]\nsmarthost = \"relay.test\"", "notices.smarthost: must be a host with its port"},
 		{"notices from a name", "[notices]\nfrom = \"Hub\"", "notices.from: must be a mail address"},
@@ -187,7 +188,10 @@ func example(v value) any {
 	case addressesValue:
 		return []any{"127.0.0.1:1"}
 	case wordsValue:
-		return []any{"a=b"}
+		if v.check == nil || v.check("a=b") == nil {
+			return []any{"a=b"}
+		}
+		return []any{"750000001"}
 	case pathsValue:
 		return []any{"x"}
 	case textValue:

@@ -164,7 +164,7 @@ var keys = []key{
 		func(c *Config) value { return boolValue{at: &c.Web.Strict} }},
 
 	{"professionals.samu", "The FINESS numbers of the establishments whose physicians regulate for the centre 15.",
-		func(c *Config) value { return wordsValue{at: &c.Professionals.SAMU} }},
+		func(c *Config) value { return wordsValue{at: &c.Professionals.SAMU, check: isFINESS} }},
 	{"professionals.block_spares_mail", "Whom a patient has blocked may still write to them, and reads nothing.",
 		func(c *Config) value { return boolValue{at: &c.Professionals.BlockSparesMail} }},
 	{"professionals.issuer", "Where professionals log in, by OpenID Connect: the issuer of Pro Santé Connect. Empty: they do not log in to the API.",

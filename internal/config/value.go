@@ -363,6 +363,13 @@ func isProgram(s string) error {
 	return nil
 }
 
+func isFINESS(s string) error {
+	if _, err := ident.ParseFINESS(s); err != nil {
+		return errors.New(`must be FINESS numbers, of nine characters, such as "750000001"`)
+	}
+	return nil
+}
+
 // isProvider accepts what nobody on the way can read.
 func isProvider(s string) error {
 	u, err := url.Parse(s)

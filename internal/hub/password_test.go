@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 
-	"vaguemestre/internal/account"
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/store"
 )
@@ -20,7 +19,6 @@ func (h *Hub) SetIdentity(ctx context.Context, by audit.Entry, part store.Part, 
 		e := by
 		e.Act, e.Object = "choose-credentials", ""
 		t.note(e)
-		account.DropCode(t, account.LoginCode)
 		old, err = h.setCredentials(t, p, c)
 		return err
 	})
