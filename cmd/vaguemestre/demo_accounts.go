@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -73,6 +74,10 @@ const accountsFile = "accounts.csv"
 
 var accountColumns = []string{"role", "name", "profession", "address", "login", "password", "note", "token"}
 
+// olderAccountColumns are those of before there were tokens, which are made
+// anew at each start anyway.
+var olderAccountColumns = accountColumns[:len(accountColumns)-1]
+
 // readAccounts reads who is there already, if anybody.
 func readAccounts(folder string) ([]person, error) {
 	f, err := os.Open(filepath.Join(folder, accountsFile))
@@ -83,9 +88,10 @@ func readAccounts(folder string) ([]person, error) {
 		return nil, fmt.Errorf("demo: %v: %w", err, fault.Unavailable)
 	}
 	defer f.Close()
-	r := csv.NewReader(f)
-	r.FieldsPerRecord = len(accountColumns)
-	rows, err := r.ReadAll()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err == nil && len(rows) > 0 && !slices.Equal(rows[0], accountColumns) && !slices.Equal(rows[0], olderAccountColumns) {
+		err = errors.New("unknown columns")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("demo: %s: %v: %w", accountsFile, err, fault.Corrupt)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image/jpeg"
 	"os"
@@ -16,6 +17,7 @@ import (
 
 	"vaguemestre/internal/cda"
 	"vaguemestre/internal/document"
+	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/message"
 )
@@ -200,6 +202,25 @@ func TestPDFStrings(t *testing.T) {
 	} {
 		if got := pdfString(in); got != want {
 			t.Errorf("pdfString(%q) = %s, want %s", in, got, want)
+		}
+	}
+}
+
+func TestAFolderOfBeforeThereWereTokensGoesOn(t *testing.T) {
+	folder := t.TempDir()
+	write := func(text string) {
+		if err := os.WriteFile(filepath.Join(folder, accountsFile), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("role,name,profession,address,login,password,note\npatient,Alix ESSAI,,a@p.test,a@p.test,secret,first\n")
+	if list, err := readAccounts(folder); err != nil || len(list) != 1 || list[0].password != "secret" || list[0].note != "first" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	for _, text := range []string{"a,b\n1,2\n", "role,name,profession,address,login,password,note\nonly,two\n", "role,name,profession,address,login,secret,note\n"} {
+		write(text)
+		if _, err := readAccounts(folder); !errors.Is(err, fault.Corrupt) {
+			t.Errorf("%q gives %v", text, err)
 		}
 	}
 }

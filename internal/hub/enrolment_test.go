@@ -58,9 +58,10 @@ func (h town) leaves() (list []Outgoing) {
 
 // codeIn finds the code in a notice.
 func codeIn(n Outgoing) string {
-	words := noticeTexts[n.Kind].FR
+	text := noticeTexts[n.Kind].with(patient.DefaultDelays)
+	words := text.FR
 	if n.Channel == BySMS {
-		words = noticeTexts[n.Kind].SMS
+		words = text.SMS
 	}
 	before, _, _ := strings.Cut(words, "CODE")
 	_, after, _ := strings.Cut(n.Text, before)

@@ -220,7 +220,7 @@ func (h *Hub) address(ctx context.Context, part store.Part, due []outbox.Notice)
 			errs = append(errs, h.dropNotice(ctx, out.ID, "nowhere to go"))
 			continue
 		}
-		out.Subject, out.Text = out.Kind.write(out.Channel, code, phrase)
+		out.Subject, out.Text = out.Kind.write(out.Channel, code, phrase, h.Delays)
 		list = append(list, out)
 	}
 	return list, errors.Join(errs...)

@@ -3,6 +3,7 @@ package hub
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -253,9 +254,9 @@ func TestAHintStaysAsLongAsANoticeWaits(t *testing.T) {
 func TestEveryKindHasItsTexts(t *testing.T) {
 	gsm := "@£$¥èéùìòÇ\nØøÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 	for kind, text := range noticeTexts {
-		_, mail := kind.write(ByMail, "Zq7Kd9wX", "le héron gris")
-		subject, _ := kind.write(ByMail, "", "")
-		_, sms := kind.write(BySMS, "Zq7Kd9wX", "")
+		_, mail := kind.write(ByMail, "Zq7Kd9wX", "le héron gris", patient.DefaultDelays)
+		subject, _ := kind.write(ByMail, "", "", patient.DefaultDelays)
+		_, sms := kind.write(BySMS, "Zq7Kd9wX", "", patient.DefaultDelays)
 		coded := strings.Contains(text.FR, "CODE")
 		switch {
 		case text.FR == "" || text.EN == "" || text.SMS == "" || text.SubjectFR == "" || text.SubjectEN == "":
@@ -268,10 +269,39 @@ func TestEveryKindHasItsTexts(t *testing.T) {
 			t.Errorf("%s does not look like the others: %q", kind, mail)
 		case coded && (!strings.Contains(mail, "Zq7Kd9wX") || !strings.Contains(sms, "Zq7Kd9wX") || strings.Contains(mail, "CODE")):
 			t.Errorf("%s does not tell its code", kind)
+		case regexp.MustCompile(`OPENING|RETENTION|INVITATION`).MatchString(mail + sms + subject):
+			t.Errorf("%s does not tell a delay", kind)
 		case strings.Contains(subject, "CODE"):
 			t.Errorf("%s has a code in its subject, which a locked screen shows", kind)
 		case len([]rune(sms)) > 160 || strings.Trim(sms, gsm) != "":
 			t.Errorf("%s is no text message of one part: %d %q", kind, len([]rune(sms)), strings.Trim(sms, gsm))
+		}
+	}
+}
+
+func TestANoticeTellsTheDelayThatHoldsHere(t *testing.T) {
+	d := patient.DefaultDelays
+	d.Opening = 20 * 24 * time.Hour
+	for _, c := range []struct {
+		kind   NoticeKind
+		delays patient.Delays
+		fr, en string
+	}{
+		{NoticeSpaceMade, patient.DefaultDelays, "de lui-même dans 6 semaines,", "by itself in 6 weeks,"},
+		{NoticeSpaceMade, d, "de lui-même dans 20 jours,", "by itself in 20 days,"},
+		{NoticeClosed, d, "archivé 10 ans,", "for 10 years,"},
+		{NoticeDelegation, d, "pendant 2 semaines.", "within 2 weeks."},
+	} {
+		if _, text := c.kind.write(ByMail, "", "", c.delays); !strings.Contains(text, c.fr) || !strings.Contains(text, c.en) {
+			t.Errorf("%s says %q", c.kind, text)
+		}
+	}
+	for d, want := range map[time.Duration]string{
+		0: "1 heure, 1 hour", 90 * time.Minute: "2 heures, 2 hours", 24 * time.Hour: "1 jour, 1 day",
+		7 * 24 * time.Hour: "1 semaine, 1 week", 30 * 24 * time.Hour: "30 jours, 30 days", 3653 * 24 * time.Hour: "10 ans, 10 years",
+	} {
+		if fr, en := inWords(d); fr+", "+en != want {
+			t.Errorf("%s is %s, %s", d, fr, en)
 		}
 	}
 }

@@ -1,9 +1,16 @@
 package hub
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+	"time"
 
-// A noticeText is what a kind of notice says. CODE stands for the code. No text
-// holds health data, a name or a link, and each mail ends alike.
+	"vaguemestre/internal/patient"
+)
+
+// A noticeText is what a kind of notice says. CODE stands for the code, OPENING,
+// RETENTION and INVITATION for delays. No text holds health data, a name or a
+// link, and each mail ends alike.
 type noticeText struct {
 	SubjectFR, SubjectEN string
 	FR, EN               string
@@ -13,9 +20,9 @@ type noticeText struct {
 // noticeTexts is every text that leaves the hub for a person.
 var noticeTexts = map[NoticeKind]noticeText{
 	NoticeSpaceMade: {"Votre espace santé va s'ouvrir", "Your health space is about to open",
-		"Un espace santé a été créé pour vous. Il s'ouvrira de lui-même dans six semaines, sauf si vous vous y opposez. Pour l'activer tout de suite, ou pour vous y opposer, utilisez le code provisoire : CODE\nVous pourrez changer d'avis à tout moment.",
-		"A health space was made for you. It opens by itself in six weeks, unless you object. To activate it now, or to object, use this provisional code: CODE\nYou may change your mind at any time.",
-		"votre espace santé s'ouvrira dans six semaines, sauf opposition. Code provisoire : CODE"},
+		"Un espace santé a été créé pour vous. Il s'ouvrira de lui-même dans OPENING, sauf si vous vous y opposez. Pour l'activer tout de suite, ou pour vous y opposer, utilisez le code provisoire : CODE\nVous pourrez changer d'avis à tout moment.",
+		"A health space was made for you. It opens by itself in OPENING, unless you object. To activate it now, or to object, use this provisional code: CODE\nYou may change your mind at any time.",
+		"votre espace santé s'ouvrira dans OPENING, sauf opposition. Code provisoire : CODE"},
 	NoticeActivation: {"Votre code provisoire", "Your provisional code",
 		"Votre code provisoire est : CODE\nIl distingue les majuscules des minuscules et ne sert qu'une fois. Si vous ne l'avez pas demandé, ne faites rien.",
 		"Your provisional code is: CODE\nCapital and small letters differ, and it works once. If you did not ask for it, do nothing.",
@@ -57,8 +64,8 @@ var noticeTexts = map[NoticeKind]noticeText{
 		"Your objection to the opening of your health space is recorded. You may open it later if you wish.",
 		"votre opposition est enregistrée. Vous pourrez ouvrir votre espace plus tard."},
 	NoticeClosed: {"Votre espace santé est fermé", "Your health space is closed",
-		"Votre espace santé est fermé : plus personne ne peut le consulter. Il est archivé dix ans, sauf si vous en demandez la suppression. Vous pouvez le rouvrir.",
-		"Your health space is closed: nobody can open it any more. It is archived for ten years, unless you ask for its deletion. You may reopen it.",
+		"Votre espace santé est fermé : plus personne ne peut le consulter. Il est archivé RETENTION, sauf si vous en demandez la suppression. Vous pouvez le rouvrir.",
+		"Your health space is closed: nobody can open it any more. It is archived for RETENTION, unless you ask for its deletion. You may reopen it.",
 		"votre espace est fermé. Vous pouvez le rouvrir."},
 	NoticeReopened: {"Votre espace santé est de nouveau ouvert", "Your health space is open again",
 		"Votre espace santé est de nouveau ouvert, avec ce qu'il contenait.",
@@ -69,8 +76,8 @@ var noticeTexts = map[NoticeKind]noticeText{
 		"Your health space and all it held were deleted, as you asked. Nothing can be recovered.",
 		"votre espace et son contenu ont été supprimés."},
 	NoticeDelegation: {"Une invitation vous attend", "An invitation waits for you",
-		"Une personne vous invite à l'aider dans son espace santé, ou à y représenter un mineur. L'invitation vous attend dans votre propre espace santé, où vous pouvez l'accepter ou la refuser pendant deux semaines.",
-		"Somebody invites you to help them in their health space, or to represent a minor there. The invitation waits in your own health space, where you may accept or decline it within two weeks.",
+		"Une personne vous invite à l'aider dans son espace santé, ou à y représenter un mineur. L'invitation vous attend dans votre propre espace santé, où vous pouvez l'accepter ou la refuser pendant INVITATION.",
+		"Somebody invites you to help them in their health space, or to represent a minor there. The invitation waits in your own health space, where you may accept or decline it within INVITATION.",
 		"une personne vous invite à l'aider. L'invitation vous attend dans votre espace."},
 	NoticeOfAge: {"Vous êtes majeur", "You are of age",
 		"Vous avez dix-huit ans : vos représentants légaux n'ont plus accès à votre espace santé. Vous seul en décidez désormais. Si vous n'avez pas encore d'identifiant, demandez un code provisoire avec votre carte Vitale.",
@@ -95,9 +102,9 @@ const (
 )
 
 // write returns the notice as it leaves, with the phrase that its reader has
-// chosen to know it by.
-func (k NoticeKind) write(by Channel, code, phrase string) (subject, text string) {
-	t := noticeTexts[k]
+// chosen to know it by, and the delays that hold in this hub.
+func (k NoticeKind) write(by Channel, code, phrase string, d patient.Delays) (subject, text string) {
+	t := noticeTexts[k].with(d)
 	with := func(s string) string { return strings.ReplaceAll(s, "CODE", code) }
 	if by == BySMS {
 		if phrase != "" {
@@ -111,4 +118,37 @@ func (k NoticeKind) write(by Channel, code, phrase string) (subject, text string
 	}
 	b.WriteString(with(t.FR) + "\n\n" + footFR + "\n\n----\n\n" + with(t.EN) + "\n\n" + footEN + "\n")
 	return t.SubjectFR + " / " + t.SubjectEN, b.String()
+}
+
+// with returns the texts with the delays in them.
+func (t noticeText) with(d patient.Delays) noticeText {
+	openingFR, openingEN := inWords(d.Opening)
+	keptFR, keptEN := inWords(d.Retention)
+	invitedFR, invitedEN := inWords(patient.InvitationLife)
+	fr := strings.NewReplacer("OPENING", openingFR, "RETENTION", keptFR, "INVITATION", invitedFR)
+	en := strings.NewReplacer("OPENING", openingEN, "RETENTION", keptEN, "INVITATION", invitedEN)
+	t.FR, t.EN, t.SMS = fr.Replace(t.FR), en.Replace(t.EN), fr.Replace(t.SMS)
+	return t
+}
+
+// inWords says how long something lasts, as people count: in years, whole
+// weeks, days or hours.
+func inWords(d time.Duration) (fr, en string) {
+	const day = 24 * time.Hour
+	count := func(unit time.Duration, fr, en string) (string, string) {
+		n := max(1, int((d+unit/2)/unit))
+		if n == 1 {
+			return "1 " + fr, "1 " + en
+		}
+		return fmt.Sprintf("%d %ss", n, fr), fmt.Sprintf("%d %ss", n, en)
+	}
+	switch {
+	case d >= 730*day:
+		return count(365*day+day/4, "an", "year")
+	case d >= 7*day && d%(7*day) == 0:
+		return count(7*day, "semaine", "week")
+	case d >= day:
+		return count(day, "jour", "day")
+	}
+	return count(time.Hour, "heure", "hour")
 }
