@@ -225,7 +225,7 @@ func (h *Hub) AskLastCode(ctx context.Context, ticket string, by Channel) error 
 	if err != nil {
 		return err
 	}
-	if _, to := route(c, by); to == "" || by == "" {
+	if _, to := route(c, by, false); to == "" || by == "" {
 		return fmt.Errorf("hub: last code: %w", fault.Invalid)
 	}
 	if err := h.countCode("login "+string(e.Part), maxCodes); err != nil {

@@ -125,7 +125,7 @@ func (h *Hub) registered(ctx context.Context, part store.Part, by Channel) (to, 
 		return "", "", err
 	}
 	if c.HasMail() || c.HasPhone() {
-		_, to = route(c, by)
+		_, to = route(c, by, false)
 		return to, c.Phrase, nil
 	}
 	if by == ByMail {

@@ -45,7 +45,7 @@ func (h *Hub) Erase(ctx context.Context, operator string, a ident.Address) error
 // tellErased lets the one whose space was erased know: from the hub's partition,
 // since nothing is left of theirs.
 func (h *Hub) tellErased(ctx context.Context, c patient.Contact) error {
-	by, to := route(c, "")
+	by, to := route(c, "", false)
 	if to == "" {
 		return nil
 	}

@@ -62,6 +62,13 @@ type Notice struct {
 // noticeLife is how long a notice that no provider takes is tried.
 const noticeLife = 48 * time.Hour
 
+// owed are the notices that the law owes to the owner of a space (CSP R.1111-28,
+// R.1111-48). They are tried for longer, and go to what the register says where
+// the owner has checked nothing: such a space opens by itself.
+var owed = map[NoticeKind]bool{NoticeEmergency: true, NoticeOpened: true}
+
+const owedLife = 30 * 24 * time.Hour
+
 // notice lets a notice leave, if and when the act commits; to an owner without a
 // contact none does. One with a code or an address of its own needs the pepper,
 // which the caller has fetched before.
@@ -75,7 +82,11 @@ func (h *Hub) notice(t *tx, n Notice) error {
 		}
 	}
 	if n.Expires.IsZero() {
-		n.Expires = t.now.Add(noticeLife)
+		life := noticeLife
+		if owed[n.Kind] {
+			life = owedLife
+		}
+		n.Expires = t.now.Add(life)
 	}
 	line := outbox.Notice{ID: outbox.NewID(), Kind: string(n.Kind), Channel: string(n.Channel), Since: t.now, Expires: n.Expires, Next: t.now}
 	var errs [2]error
@@ -208,7 +219,7 @@ func (h *Hub) address(ctx context.Context, part store.Part, due []outbox.Notice)
 		out := Outgoing{ID: string(part) + "/" + n.ID, Part: part, Kind: NoticeKind(n.Kind), Channel: Channel(n.Channel), Address: to, Expires: n.Expires}
 		phrase := c.Phrase
 		if to == "" {
-			out.Channel, out.Address = route(c, out.Channel)
+			out.Channel, out.Address = route(c, out.Channel, owed[out.Kind])
 		}
 		if whose, ok := strings.CutPrefix(to, toContactOf); ok {
 			if out.Address, phrase, err = h.registered(ctx, store.Part(whose), out.Channel); err != nil {
@@ -253,12 +264,14 @@ func (h *Hub) forgetKey(part store.Part) {
 	}
 }
 
-// route chooses where a notice to an owner goes: only to what was checked.
-func route(c patient.Contact, by Channel) (Channel, string) {
+// route chooses where a notice to an owner goes: to what was checked, and only if
+// nothing was and it is owed, to what the register says.
+func route(c patient.Contact, by Channel, owed bool) (Channel, string) {
+	unchecked := owed && !c.HasMail() && !c.HasPhone()
 	switch {
-	case by != BySMS && c.HasMail():
+	case by != BySMS && (c.HasMail() || unchecked && c.Mail != ""):
 		return ByMail, c.Mail
-	case by != ByMail && c.HasPhone():
+	case by != ByMail && (c.HasPhone() || unchecked && c.Phone != ""):
 		return BySMS, c.Phone
 	}
 	return by, ""

@@ -77,7 +77,7 @@ func TestANoticeGoesToTheContactThatWasChecked(t *testing.T) {
 		{"nor a phone", patient.Contact{Phone: alicePhone, Mail: aliceMail, MailChecked: h.now}, BySMS, ""},
 	} {
 		part := h.reach(alice, c.contact)
-		h.tell(part, Notice{Kind: NoticeOpened, Channel: c.by})
+		h.tell(part, Notice{Kind: NoticePassword, Channel: c.by})
 		got := ""
 		for _, n := range h.due() {
 			got += string(n.Channel) + " " + n.Address
@@ -339,4 +339,28 @@ func TestAPatientIsToldOfMailOnceAnHour(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.verifies()
+}
+
+func TestWhatTheLawOwesGoesToWhatTheRegisterSays(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		contact patient.Contact
+		want    string
+	}{
+		{"to its mail address", patient.Contact{Mail: aliceMail, Phone: alicePhone}, "mail " + aliceMail},
+		{"to its phone if it has no other", patient.Contact{Phone: alicePhone}, "sms " + alicePhone},
+		{"but only until the owner has checked one", patient.Contact{Mail: aliceMail, Phone: alicePhone, PhoneChecked: time.Unix(1, 0)}, "sms " + alicePhone},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHouse(t)
+			h.tell(h.reach(alice, c.contact), Notice{Kind: NoticeEmergency})
+			got := ""
+			for _, o := range h.due() {
+				got += string(o.Channel) + " " + o.Address
+			}
+			if got != c.want {
+				t.Errorf("goes to %q, want %q", got, c.want)
+			}
+		})
+	}
 }
