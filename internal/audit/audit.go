@@ -149,6 +149,3 @@ func LastCheckpoint(r store.Reader, s fact.Scope) (uint64, error) {
 	n, _, err := fact.Get[uint64](r, s, "aud/checkpoint")
 	return n, err
 }
-
-// Erase removes the trail, when its legal time is over.
-func Erase(w store.Writer) error { return fact.Erase(w, "aud/") }

@@ -389,16 +389,3 @@ func TestAnyHistoryVerifiesAndReadsBack(t *testing.T) {
 		}
 	})
 }
-
-func TestEraseLeavesNothing(t *testing.T) {
-	owner, _, _ := newPeople(t)
-	tr := newTrail(t)
-	tr.append(tr.key(owner.cert), "a", "b")
-	tr.update(Erase)
-	if rows := tr.rows(); len(rows) != 0 {
-		t.Errorf("left are %v", rows)
-	}
-	if n, err := tr.verify(); n != 0 || err != nil {
-		t.Errorf("Verify = %d, %v", n, err)
-	}
-}
