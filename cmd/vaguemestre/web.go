@@ -1,18 +1,22 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"vaguemestre/internal/config"
+	"vaguemestre/internal/fault"
 	"vaguemestre/internal/fhirapi"
 	"vaguemestre/internal/oauth"
+	"vaguemestre/internal/web"
 )
 
 // openWeb makes what the HTTPS port serves: the documents (FHIR), and the logins
@@ -43,7 +47,11 @@ func (s *server) openWeb(o options) error {
 	if err != nil {
 		return err
 	}
-	s.web.HandleFunc("/", notFound)
+	pages, err := s.pages(base, observe)
+	if err != nil {
+		return err
+	}
+	s.web.Handle("/", pages)
 	for path, handler := range o.pages {
 		s.web.Handle(path, handler(base))
 	}
@@ -119,9 +127,16 @@ func fhirLimits(l config.Limits) (limits fhirapi.Limits) {
 	return limits
 }
 
-// notFound answers where there is nothing.
-func notFound(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	http.Error(w, "Il n'y a rien ici. / There is nothing here.", http.StatusNotFound)
+// pages makes the pages for people.
+func (s *server) pages(base string, observe func(string, int)) (http.Handler, error) {
+	zone, err := time.LoadLocation(s.cfg.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("web: %v: %w", err, fault.Invalid)
+	}
+	key := s.hub.Index.MAC("web/forms") // the same in every process of the hub
+	pages, err := web.New(s.hub, web.Config{Base: base, Key: key[:], Domain: s.cfg.Domain, Observe: observe, Now: clock, Zone: zone, Log: s.log})
+	if err != nil {
+		return nil, advise(err, "web.base in %s is the address that people and programs use: https://, a name, and a port if it is not 443.", s.cfg.Path)
+	}
+	return pages, nil
 }

@@ -37,7 +37,7 @@ var rings = [][]string{
 		"internal/habilitation", "internal/mailbox", "internal/outbox", "internal/owner", "internal/patient", "internal/software"},
 	{"internal/hub"},
 	{"internal/saslauth", "internal/oauth/fakepsc"}, // how the mail edges log people in; where a demo's professionals do
-	{"smtpd", "imapd", "internal/adminapi", "internal/janitor", "internal/fhirapi", "internal/oauth", "internal/courier"},
+	{"smtpd", "imapd", "internal/adminapi", "internal/janitor", "internal/fhirapi", "internal/oauth", "internal/courier", "internal/web"},
 	{"cmd/vaguemestre"},
 }
 
@@ -69,7 +69,7 @@ var answerable = map[string][]string{
 }
 
 // edges speak protocols; they reach records through the door only.
-var edges = []string{"smtpd", "imapd", "internal/adminapi", "internal/janitor", "internal/saslauth", "internal/fhirapi", "internal/oauth", "internal/courier"}
+var edges = []string{"smtpd", "imapd", "internal/adminapi", "internal/janitor", "internal/saslauth", "internal/fhirapi", "internal/oauth", "internal/courier", "internal/web"}
 
 // A file is one Go file of the product, read as far as its imports.
 type file struct {

@@ -40,6 +40,7 @@ type Enrolment struct {
 	Login      string // the one they have already; "": none
 	Mail       string // as far as its owner knows it; "": none
 	Phone      string
+	Checked    []Channel      // which of the two were checked: the last code goes there
 	Left       []patient.Step // what is to be done, in order
 	Dependants []Dependant    // minors on their card
 }
@@ -295,6 +296,12 @@ func (h *Hub) Enrolment(ctx context.Context, ticket string) (Enrolment, error) {
 		return Enrolment{}, err
 	}
 	view.Mail, view.Phone = patient.MaskMail(c.Mail), patient.MaskPhone(c.Phone)
+	if c.HasMail() {
+		view.Checked = append(view.Checked, ByMail)
+	}
+	if c.HasPhone() {
+		view.Checked = append(view.Checked, BySMS)
+	}
 	view.Dependants, err = h.Dependants(ctx, e.Actor)
 	return view, err
 }

@@ -43,7 +43,7 @@ type Offer struct {
 // A Step is what SignIn leads to: a second factor to be shown, or, on a trusted
 // device, the end.
 type Step struct {
-	Ticket string // for the next step, within ticketLife
+	Ticket string // for the next step, within TicketLife
 	Offers []Offer
 	Entry  *Entry // of a trusted device: nothing is left to show
 }
@@ -58,7 +58,7 @@ type Entry struct {
 
 // How long things of a web login live.
 const (
-	ticketLife = 5 * time.Minute
+	TicketLife = 5 * time.Minute
 	WebIdle    = 30 * time.Minute // of a session that is not used
 	WebLife    = 12 * time.Hour
 	TrustLife  = 30 * 24 * time.Hour // of a trusted device
@@ -223,7 +223,7 @@ func (h *Hub) openTicket(p *account.Pepper, text string) (k ticket, err error) {
 	if err := openTicket(p, text, &k, ticketContext); err != nil {
 		return ticket{}, err
 	}
-	if age := h.Now().Sub(k.Made); age < 0 || age >= ticketLife {
+	if age := h.Now().Sub(k.Made); age < 0 || age >= TicketLife {
 		return ticket{}, fmt.Errorf("hub: ticket: %w", fault.Unauthenticated)
 	}
 	return k, nil

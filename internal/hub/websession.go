@@ -98,9 +98,33 @@ func (h *Hub) Prove(ctx context.Context, at Attempt, a Actor, password string, b
 	if err != nil {
 		return h.proofFailed(ctx, at, a, err)
 	}
-	k, p, err := h.resume(ctx, &at, text)
+	return h.ProveWith(ctx, at, a, text, by, code)
+}
+
+// BeginProof does the first half of Prove: it checks the password and says which
+// second factors there are. ProveWith does the second, with the ticket of that
+// Step, and a code of SendLoginCode or of an authenticator.
+func (h *Hub) BeginProof(ctx context.Context, at Attempt, a Actor, password string) (Step, error) {
+	text, err := h.proofTicket(ctx, a, password)
+	if err != nil {
+		return Step{}, h.proofFailed(ctx, at, a, err)
+	}
+	p, err := h.pepper(ctx)
+	if err != nil {
+		return Step{}, err
+	}
+	offers, err := h.offers(ctx, p, a.Part)
+	return Step{Ticket: text, Offers: offers}, err
+}
+
+// ProveWith does as BeginProof says.
+func (h *Hub) ProveWith(ctx context.Context, at Attempt, a Actor, ticket string, by Factor, code string) error {
+	k, p, err := h.resume(ctx, &at, ticket)
 	if err != nil {
 		return err
+	}
+	if k.Part != a.Part {
+		return fmt.Errorf("hub: prove: %w", fault.Unauthenticated)
 	}
 	var wrong error
 	err = h.commit(ctx, a.Part, func(t *tx) (err error) {

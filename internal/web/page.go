@@ -1,0 +1,251 @@
+package web
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"vaguemestre/internal/fault"
+)
+
+//go:embed pages words
+var files embed.FS
+
+// The languages.
+const (
+	french  = "fr"
+	english = "en"
+)
+
+// catalogues are the words of each language, by key.
+var catalogues = map[string]map[string]string{french: catalogue(french), english: catalogue(english)}
+
+func catalogue(lang string) map[string]string {
+	b, err := files.ReadFile("words/" + lang + ".json")
+	words := map[string]string{}
+	if err == nil {
+		err = json.Unmarshal(b, &words)
+	}
+	if err != nil {
+		panic("web: catalogue: " + err.Error()) // embedded, and a test sees it first
+	}
+	return words
+}
+
+// word returns the words of a key, with what belongs into them.
+func word(lang, key string, args ...any) string {
+	text, ok := catalogues[lang][key]
+	if !ok {
+		return "⟨" + key + "⟩"
+	}
+	if len(args) > 0 {
+		return fmt.Sprintf(text, args...)
+	}
+	return text
+}
+
+func (c *call) words(key string, args ...any) string { return word(c.lang, key, args...) }
+
+// pages are the templates by language and name.
+type pages map[string]map[string]*template.Template
+
+func newPages(zone *time.Location) (pages, error) {
+	names, err := files.ReadDir("pages")
+	if err != nil {
+		return nil, fmt.Errorf("web: pages: %v: %w", err, fault.Internal)
+	}
+	all := pages{}
+	for lang := range catalogues {
+		all[lang] = map[string]*template.Template{}
+		common, err := template.New("").Funcs(functions(lang, zone)).ParseFS(files, "pages/common/*.html")
+		if err != nil {
+			return nil, fmt.Errorf("web: pages: %v: %w", err, fault.Internal)
+		}
+		for _, n := range names {
+			name, isPage := strings.CutSuffix(n.Name(), ".html")
+			if !isPage {
+				continue
+			}
+			t, err := template.Must(common.Clone()).ParseFS(files, "pages/"+n.Name())
+			if err != nil {
+				return nil, fmt.Errorf("web: pages: %v: %w", err, fault.Internal)
+			}
+			all[lang][name] = t
+		}
+	}
+	return all, nil
+}
+
+// functions are what the templates may use.
+func functions(lang string, zone *time.Location) template.FuncMap {
+	return template.FuncMap{
+		"t":     func(key string, args ...any) string { return word(lang, key, args...) },
+		"style": func() string { return "/web/style.css?" + assets["style.css"].version },
+		"day":   func(at time.Time) string { return day(lang, at.In(zone)) },
+		"moment": func(at time.Time) string {
+			at = at.In(zone)
+			return word(lang, "date.at", day(lang, at), at.Format("15:04"))
+		},
+		"iso":   func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+		"born":  func(s string) string { return born(lang, s) },
+		"lines": func(s string) []string { return strings.Split(s, "\n") },
+		"nav":   func(here, path, words string) navItem { return navItem{path, words, here == path} },
+	}
+}
+
+// A navItem is a link of the navigation.
+type navItem struct {
+	Path, Words string
+	Here        bool
+}
+
+// day writes a date as people do.
+func day(lang string, at time.Time) string {
+	return word(lang, "date.day", at.Day(), word(lang, fmt.Sprintf("month.%d", at.Month())), at.Year())
+}
+
+// born writes a date of birth, of which parts may be unknown.
+func born(lang, s string) string {
+	if at, err := time.Parse("20060102", s); err == nil {
+		return day(lang, at)
+	}
+	return s[:min(4, len(s))]
+}
+
+// A view is what every template is given.
+type view struct {
+	Lang, Other string
+	Path        string // of this page
+	Back        string // where the switch of language leads
+	Page        string
+	Title       string // a key of the catalogue
+	Who         string // whose space it is; "": nobody has signed in
+	Token       string // of its forms
+	News        string // a key of the catalogue
+	Values      map[string]string
+	Errors      []wrongField
+	Data        any
+
+	form form
+}
+
+// A field is one field of a form, as its page describes it.
+type field struct {
+	Name, Type, Complete, Mode string
+	Value                      string
+	Errors                     []string
+	Hint                       bool
+	Required                   bool
+}
+
+// Field makes a field for the template of that name: its words are in the
+// catalogue under "field.NAME", and "field.NAME.hint" if there is a hint.
+func (v view) Field(name, kind, complete, mode string) field {
+	_, hint := catalogues[v.Lang]["field."+name+".hint"]
+	f := field{Name: name, Type: kind, Complete: complete, Mode: mode, Errors: v.form.errorsOf(name), Hint: hint}
+	if kind != "password" && name != "code" { // a secret is not shown again
+		f.Value = v.form.value(name)
+	}
+	return f
+}
+
+// Wrong lists what is wrong with a field.
+func (v view) Wrong(name string) []string { return v.form.errorsOf(name) }
+
+// Chosen reports whether a choice was made, or is what is proposed.
+func (v view) Chosen(name, value string, proposed bool) bool {
+	if got := v.form.values.Get(name); got != "" {
+		return got == value
+	}
+	return proposed
+}
+
+// show sends a page.
+func (c *call) show(status int, page, title string, data any) error {
+	t := c.s.pages[c.lang][page]
+	if t == nil {
+		return fmt.Errorf("web: no page %s: %w", page, fault.Internal)
+	}
+	v := view{Lang: c.lang, Other: other(c.lang), Path: c.r.URL.Path, Back: homePath, Page: page, Title: title, Token: c.formToken(),
+		Errors: c.form.errs, Data: data, form: c.form}
+	if c.s.known(c.r.URL.Path) {
+		v.Back = c.r.URL.Path
+	}
+	if c.who != nil {
+		v.Who = c.who.Name
+	}
+	if v.News = c.cookie(newsCookie); v.News != "" {
+		c.unset(newsCookie)
+		if _, ok := catalogues[c.lang][v.News]; !ok || !strings.HasPrefix(v.News, "news.") {
+			v.News = ""
+		}
+	}
+	var b bytes.Buffer
+	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
+		return fmt.Errorf("web: page %s: %v: %w", page, err, fault.Internal)
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", c.lang)
+	h.Set("Vary", "Accept-Language, Cookie")
+	c.w.WriteHeader(status)
+	if c.r.Method != http.MethodHead {
+		_, _ = c.w.Write(b.Bytes()) // whoever has gone is told nothing
+	}
+	return nil
+}
+
+// page shows one as it is.
+func (c *call) page(name, title string, data any) error {
+	return c.show(http.StatusOK, name, title, data)
+}
+
+func other(lang string) string {
+	if lang == french {
+		return english
+	}
+	return french
+}
+
+// An asset is a file that pages load.
+type asset struct {
+	body          []byte
+	kind, version string
+}
+
+var assets = map[string]asset{
+	"style.css": newAsset("style.css", "text/css; charset=utf-8"),
+	"icon.svg":  newAsset("icon.svg", "image/svg+xml"),
+}
+
+func newAsset(name, kind string) asset {
+	b, err := files.ReadFile(path.Join("pages", name))
+	if err != nil {
+		panic("web: asset: " + err.Error()) // embedded
+	}
+	sum := sha256.Sum256(b)
+	return asset{b, kind, hex.EncodeToString(sum[:6])}
+}
+
+// asset serves a file of the pages. Its address changes with what is in it.
+func (s *Server) asset(w http.ResponseWriter, r *http.Request) {
+	a, ok := assets[r.PathValue("name")]
+	if !ok {
+		http.NotFound(w, r)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", a.kind)
+	h.Set("Cache-Control", "public, max-age=604800, immutable")
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(a.body)
+	}
+}

@@ -1,0 +1,225 @@
+// Package web is the edge for people: the pages of a patient's space, made on the
+// server. They are complete without a script, and there is none.
+//
+// It keeps nothing. What somebody has come to between two pages travels with
+// their browser, sealed by the door, in cookies that no script and no other site
+// can use; an address never holds a matricule, a name or a code. Every form is
+// bounded, bears a token of its session, and is taken from our own pages only.
+//
+// The words are in words/*.json, one catalogue for each language; the pages in
+// pages/*.html hold none. What the door says of a refusal is told as it says it.
+package web
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"vaguemestre/internal/fault"
+)
+
+// A Hub is what web asks of the hub, told where it is asked.
+type Hub interface {
+	sealer
+	enroller
+	signer
+	keeper
+	teller
+	holder
+}
+
+// sealer seals what a browser carries from one page to the next.
+type sealer interface {
+	SealState(purpose string, b []byte) (string, error)
+	OpenState(purpose, text string) ([]byte, error)
+}
+
+// Config is what a Server is made of.
+type Config struct {
+	Base    string                        // absolute address of the pages: "https://espace.example.fr"
+	Key     []byte                        // of the tokens in forms; the same in every process of the hub
+	Domain  string                        // of the hub, as its mails name it
+	Mail    MailServers                   // for the programs that people read their mail with
+	Observe func(what string, status int) // counts a request; nil for none
+	Now     func() time.Time              // default: time.Now
+	Zone    *time.Location                // in which people are told times; default: UTC
+	Log     *slog.Logger                  // default: discards
+}
+
+// MailServers are where mail programs connect; empty where there is none.
+type MailServers struct{ IMAP, SMTP string }
+
+// A Server serves the pages. It is an http.Handler for everything that is not
+// another edge's.
+type Server struct {
+	hub   Hub
+	cfg   Config
+	mux   *http.ServeMux
+	pages pages
+	paths map[string]bool // of pages that one can come back to
+	guard *http.CrossOriginProtection
+	local bool // the name of this machine is not ours to bind to HTTPS
+}
+
+const (
+	maxForm   = 16 << 10
+	timeLimit = 20 * time.Second
+	minKey    = 32
+)
+
+// New returns a Server. A Base that is not https and a host, or a Key of less
+// than 32 bytes, is fault.Invalid.
+func New(h Hub, cfg Config) (*Server, error) {
+	base, err := url.Parse(cfg.Base)
+	if err != nil || base.Scheme != "https" || base.Host == "" || base.Path != "" || base.RawQuery != "" {
+		return nil, fmt.Errorf("web: the base is https, a host, and no path: %w", fault.Invalid)
+	}
+	if len(cfg.Key) < minKey {
+		return nil, fmt.Errorf("web: the key has %d bytes or more: %w", minKey, fault.Invalid)
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(string, int) {}
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Zone == nil {
+		cfg.Zone = time.UTC
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	s := &Server{hub: h, cfg: cfg, mux: http.NewServeMux(), paths: map[string]bool{}, guard: http.NewCrossOriginProtection(), local: base.Hostname() == "localhost"}
+	if s.pages, err = newPages(cfg.Zone); err != nil {
+		return nil, err
+	}
+	if err := s.guard.AddTrustedOrigin(cfg.Base); err != nil {
+		return nil, fmt.Errorf("web: base: %v: %w", err, fault.Invalid)
+	}
+	s.routes()
+	return s, nil
+}
+
+// A route is one address: what is shown there, and what a form sent there does.
+type route struct {
+	path   string
+	signed bool              // only for somebody who has signed in
+	get    func(*call) error // nil: nothing is shown
+	post   func(*call) error // nil: nothing is taken
+}
+
+func (s *Server) routes() {
+	for _, r := range slices.Concat(common, wayIn, proving, enrolling, keeping) {
+		s.paths[r.path] = r.get != nil
+		pattern := r.path
+		if pattern == "/" {
+			pattern = "/{$}"
+		}
+		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, req *http.Request) { s.answer(w, req, r) })
+	}
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, req *http.Request) {
+		s.answer(w, req, route{path: "/", get: nothingHere, post: nothingHere})
+	})
+	s.mux.HandleFunc("GET /web/{name}", s.asset)
+}
+
+func nothingHere(*call) error { return fmt.Errorf("web: no such page: %w", fault.NotFound) }
+
+// content is what a browser may do with a page: load our style and pictures, and
+// send forms back to us.
+const content = "default-src 'none'; style-src 'self'; img-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", content)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+	if !s.local {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+	s.mux.ServeHTTP(w, r)
+}
+
+// answer runs a route within its bounds. An error that comes back has not been
+// told yet.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, to route) {
+	ctx, cancel := context.WithTimeout(r.Context(), timeLimit)
+	defer cancel()
+	rec := &recorder{ResponseWriter: w}
+	c := s.newCall(rec, r.WithContext(ctx))
+	defer func() {
+		if p := recover(); p != nil {
+			s.cfg.Log.Error("web panic", "path", to.path, "stack", string(debug.Stack()))
+			if rec.status == 0 {
+				c.tell(fault.Internal)
+			}
+		}
+		s.cfg.Observe("web", rec.status)
+	}()
+	if err := s.run(c, to); err != nil {
+		c.tell(err)
+	}
+}
+
+// run finds out who asks, and does what they ask for.
+func (s *Server) run(c *call, to route) error {
+	act := to.get
+	switch c.r.Method {
+	case http.MethodGet, http.MethodHead:
+	case http.MethodPost:
+		act = to.post
+	default:
+		act = nil
+	}
+	if act == nil {
+		return &wrongMethod{to.get != nil}
+	}
+	if c.r.Method == http.MethodPost {
+		if err := c.readForm(); err != nil {
+			return err
+		}
+	}
+	if err := c.recognise(); err != nil {
+		return err
+	}
+	if to.signed && c.who == nil {
+		return c.to(signInPath, "news.session-over")
+	}
+	return act(c)
+}
+
+// recorder remembers the status of an answer.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(b)
+}
+
+// known reports whether a path names a page of ours that one can come back to.
+func (s *Server) known(path string) bool { return strings.HasPrefix(path, "/") && s.paths[path] }
