@@ -32,7 +32,7 @@ func (h *Hub) HasTOTP(ctx context.Context, a Actor) (has bool, err error) {
 		return false, err
 	}
 	err = h.view(ctx, a.Part, func(r store.Reader) error {
-		has, err = account.HasTOTP(r, p, a.Part)
+		has, err = account.HasTOTP(r, p, h.scope(a.Part))
 		return err
 	})
 	return has, err
