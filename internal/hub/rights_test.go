@@ -241,6 +241,28 @@ func TestRightsPutBackShowInTheJournal(t *testing.T) {
 	shows("after one change more")
 }
 
+// TestTheRightsOfTheHubAreMissed takes away the matrix of the operator with all
+// that says there was one: the program's own would decide again.
+func TestTheRightsOfTheHubAreMissed(t *testing.T) {
+	h := newHouse(t)
+	h.Journal = filepath.Join(t.TempDir(), "journal")
+	if _, err := h.ApplyMatrix(t.Context(), "operator", []byte(severe)); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Checkpoint(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h.verifies()
+	h.forge(hubPart, func(w store.Writer) error {
+		w.Delete("right/head")
+		return fact.Erase(w, "hab/")
+	})
+	rep, err := h.VerifyTrails(t.Context())
+	if err != nil || len(rep.Findings) == 0 {
+		t.Errorf("verify: %v, %+v, want a finding", err, rep.Findings)
+	}
+}
+
 func TestTheRightsOfTheErasedAreNotMissed(t *testing.T) {
 	h := newHouse(t)
 	h.Journal = filepath.Join(t.TempDir(), "journal")
