@@ -12,6 +12,7 @@ var habilitationsCSV []byte
 // habilitation matrix (arrêté of 26 October 2023). What it does not allow it
 // refuses. It never changes once parsed, and may be shared.
 type Matrix struct {
+	text    string
 	version string
 	since   time.Time
 	rows    []*matrixRow
@@ -48,6 +49,9 @@ func Habilitated(p Profession, typeCode string) bool { return shippedMatrix.Allo
 
 // Version is the name that the file gives itself.
 func (m *Matrix) Version() string { return m.version }
+
+// Text is the file that the matrix was read from: to be edited and read again.
+func (m *Matrix) Text() string { return m.text }
 
 // Since is the day from which the rows hold.
 func (m *Matrix) Since() time.Time { return m.since }

@@ -61,7 +61,7 @@ func (e *MatrixError) Error() string {
 // that contradict each other: a slip must not open or close anything unseen.
 func ParseMatrix(data []byte) (*Matrix, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a spreadsheet puts it there
-	p := matrixParser{m: &Matrix{}, said: map[string]*matrixRow{}}
+	p := matrixParser{m: &Matrix{text: string(data)}, said: map[string]*matrixRow{}}
 	switch {
 	case len(data) > maxMatrix:
 		p.fault(0, fmt.Sprintf("more than %d bytes", maxMatrix), "is it the right file?")

@@ -69,9 +69,9 @@ func showStatus(w io.Writer, s adminapi.Status) {
 	}
 	fmt.Fprintf(w, "mailboxes    %s\n", counts(s.Mailboxes))
 	fmt.Fprintf(w, "spaces       %s\n", counts(s.Spaces))
-	fmt.Fprintf(w, "messages     %d, %d bytes\n", s.Messages, s.Bytes)
-	fmt.Fprintf(w, "waiting      %d partitions with answers to carry\n", s.Waiting)
-	fmt.Fprintf(w, "trail        %d entries\n", s.Trail)
+	fmt.Fprintf(w, "messages     %d, %s\n", s.Messages, counted(s.Bytes, "byte"))
+	fmt.Fprintf(w, "waiting      %s with answers to carry\n", counted(s.Waiting, "partition"))
+	fmt.Fprintf(w, "trail        %s\n", counted(s.Trail, "entry"))
 }
 
 // counts writes figures by name: "3 active, 1 closed".
@@ -145,7 +145,7 @@ func backupCommand(a *asker) *cobra.Command {
 				return fmt.Errorf("backup: %v: %w", err, fault.Unavailable)
 			}
 			return ask(cmd, a, "hub/backup", adminapi.Folder{Folder: folder}, func(w io.Writer, b adminapi.Backup) {
-				fmt.Fprintf(w, "backup in %s: %d blobs, %d bytes. The keys are not in it.\n", b.Folder, b.Blobs, b.Bytes)
+				fmt.Fprintf(w, "backup in %s: %s, %s. The keys are not in it.\n", b.Folder, counted(b.Blobs, "blob"), counted(b.Bytes, "byte"))
 			})
 		},
 	}
@@ -200,10 +200,10 @@ func (a *asker) export(cmd *cobra.Command, in adminapi.Export, key, out string) 
 	}
 	files, err := c.Export(cmd.Context(), in, func(name string, r io.Reader) error { return keepFile(out, name, r) })
 	if err != nil {
-		return fmt.Errorf("export: after %d files: %w", files, err)
+		return fmt.Errorf("export: after %s: %w", counted(files, "file"), err)
 	}
 	return a.show(cmd.OutOrStdout(), exported{out, files}, func(w io.Writer) {
-		fmt.Fprintf(w, "%d documents in %s, readable with the private half of %s\n", files, out, key)
+		fmt.Fprintf(w, "%s in %s, readable with the private half of %s\n", counted(files, "document"), out, key)
 	})
 }
 

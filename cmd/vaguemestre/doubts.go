@@ -32,7 +32,7 @@ func showDoubts(w io.Writer, list []adminapi.Doubt) {
 		}
 		fmt.Fprintf(w, "%s  %s  %s  from %s\n    %s\n", d.ID, d.Filed.Format("2006-01-02"), d.Matricule, d.Sender, strings.Join(why, "; "))
 	}
-	fmt.Fprintf(w, "%d documents to verify\n", len(list))
+	fmt.Fprintf(w, "%s to verify\n", counted(len(list), "document"))
 }
 
 func resolveCommand(a *asker, verb, short string, confirm bool) *cobra.Command {

@@ -91,3 +91,11 @@ func TestEveryVerbSaysWhatItDoes(t *testing.T) {
 		}
 	}
 }
+
+func TestOneIsNotMany(t *testing.T) {
+	for n, want := range map[int]string{0: "0 entries, 0 bad lines", 1: "1 entry, 1 bad line", 2: "2 entries, 2 bad lines"} {
+		if got := counted(n, "entry") + ", " + counted(n, "bad line"); got != want {
+			t.Errorf("%d are %q, want %q", n, got, want)
+		}
+	}
+}

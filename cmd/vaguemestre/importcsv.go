@@ -201,7 +201,7 @@ func showImported(w io.Writer, name string, r imported) {
 	for _, b := range r.Bad {
 		fmt.Fprintf(w, "%s:%d: %s\n", name, b.Line, b.Reason)
 	}
-	fmt.Fprintf(w, "%d made, %d there already, %d bad lines\n", r.Made, r.Already, len(r.Bad))
+	fmt.Fprintf(w, "%d made, %d there already, %s\n", r.Made, r.Already, counted(len(r.Bad), "bad line"))
 }
 
 // importLine asks for one line's requests in order, and tells whether it made

@@ -18,7 +18,7 @@ func keysCommand(a *asker) *cobra.Command {
 			"again and comes to its end. Backups from before open with the key from before only: keep that one with them.",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return ask(cmd, a, "keys/rotate", adminapi.Nothing{}, func(w io.Writer, r adminapi.Rotated) {
-				fmt.Fprintf(w, "the hub key is changed; it is around the keys of %d owners. Copy it to its safe place again.\n", r.Owners)
+				fmt.Fprintf(w, "the hub key is changed; it is around the keys of %s. Copy it to its safe place again.\n", counted(r.Owners, "owner"))
 			})
 		},
 	}
@@ -39,7 +39,7 @@ func keysCommand(a *asker) *cobra.Command {
 				return advise(errUnadopted, "This makes right whatever the store says now. If you mean it, add --yes.")
 			}
 			return ask(cmd, a, "keys/adopt", adminapi.Nothing{}, func(w io.Writer, n adminapi.Adopted) {
-				fmt.Fprintf(w, "the rights of %d partitions are signed\n", n.Partitions)
+				fmt.Fprintf(w, "the rights of %s are signed\n", counted(n.Partitions, "partition"))
 			})
 		},
 	}

@@ -17,7 +17,7 @@ func lettersCommand(a *asker) *cobra.Command {
 				for _, l := range list {
 					showLetter(w, l)
 				}
-				fmt.Fprintf(w, "%d letters; post them now, the time of the law runs\n", len(list))
+				fmt.Fprintf(w, "%s to post now: the time of the law runs\n", counted(len(list), "letter"))
 			})
 		},
 	}

@@ -55,10 +55,15 @@ func matrixCommand(a *asker) *cobra.Command {
 			})
 		},
 	}
+	var csv bool
 	show := &cobra.Command{
-		Use: "show", Short: "the matrix in force, as a page for a physician to review", Args: args(0),
+		Use: "show [--csv]", Short: "the matrix in force, as a page for a physician to review, or as the file to edit", Args: args(0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return ask(cmd, a, "matrix/show", adminapi.Nothing{}, func(w io.Writer, m adminapi.Matrix) {
+				if csv {
+					fmt.Fprint(w, m.Text)
+					return
+				}
 				if m.Number > 0 {
 					fmt.Fprintf(w, "number %d, applied %s by %s\n\n", m.Number, m.Applied.Format(time.DateTime), m.By)
 				}
@@ -66,6 +71,7 @@ func matrixCommand(a *asker) *cobra.Command {
 			})
 		},
 	}
+	show.Flags().BoolVar(&csv, "csv", false, "the file that `matrix apply` takes")
 	return group("matrix", "which profession may read which type of document (matrice d'habilitation)", check, diff, apply, show)
 }
 
@@ -82,5 +88,5 @@ func showChanges(w io.Writer, changes []adminapi.MatrixChange) {
 	for _, c := range changes {
 		fmt.Fprintf(w, "%s (%s)  %s: %s → %s  [%s]\n", c.Profession, c.Name, c.Type, word[c.Was], word[c.Becomes], c.Source)
 	}
-	fmt.Fprintf(w, "%d changes\n", len(changes))
+	fmt.Fprintf(w, "%s\n", counted(len(changes), "change"))
 }

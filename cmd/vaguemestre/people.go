@@ -171,6 +171,13 @@ func showMailbox(w io.Writer, d adminapi.Description) {
 	line("kind", d.Kind)
 	if d.Space != nil {
 		line("state", fmt.Sprintf("%s since %s", d.Space.State, d.Space.Since.Format("2006-01-02")))
+		switch {
+		case !d.Space.Opens.IsZero():
+			line("told", d.Space.Told.Format("2006-01-02"))
+			line("opens", d.Space.Opens.Format("2006-01-02")+" by itself, unless its owner objects")
+		case d.Space.State == "enrolled":
+			line("told", "not yet: it does not open by itself before they are")
+		}
 		if d.Space.Minor {
 			line("minor", "yes")
 		}
@@ -185,7 +192,7 @@ func showMailbox(w io.Writer, d adminapi.Description) {
 	line("messages", d.Messages)
 	line("bytes", d.Bytes)
 	line("devices", d.Devices)
-	line("trail", fmt.Sprintf("%d entries", d.Trail))
+	line("trail", counted(d.Trail, "entry"))
 }
 
 func passwordCommand(a *asker) *cobra.Command {

@@ -36,7 +36,7 @@ func programCommand(a *asker) *cobra.Command {
 		Use: "remove ID", Short: "forget a program, and end all that people let it do", Args: args(1),
 		RunE: func(cmd *cobra.Command, argv []string) error {
 			return ask(cmd, a, "program/remove", adminapi.ProgramID{ID: argv[0]}, func(w io.Writer, e adminapi.Ended) {
-				fmt.Fprintf(w, "%s removed; %d authorizations have ended\n", argv[0], e.Authorizations)
+				fmt.Fprintf(w, "%s removed; ended: %s\n", argv[0], counted(e.Authorizations, "authorization"))
 			})
 		},
 	}
@@ -96,7 +96,7 @@ func accessCommand(a *asker) *cobra.Command {
 				for _, n := range list {
 					fmt.Fprintf(w, "%s  %q  since %s, until %s  %s\n", n.ID, n.Program, n.Begun.Format("2006-01-02"), n.Ends.Format("2006-01-02"), n.Scopes)
 				}
-				fmt.Fprintf(w, "%d programs\n", len(list))
+				fmt.Fprintf(w, "%s\n", counted(len(list), "program"))
 			})
 		},
 	}

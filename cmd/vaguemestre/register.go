@@ -201,7 +201,7 @@ func (r *registering) tell(w io.Writer, name string) {
 		}
 		fmt.Fprintf(w, "%s  %s\n", c.Matricule, strings.Join(words, "; "))
 	}
-	fmt.Fprintf(w, "%d new, %d changed, %d to be told by letter, %d bad lines\n", made, changed, letters, wrong)
+	fmt.Fprintf(w, "%d new, %d changed, %d to be told by letter, %s\n", made, changed, letters, counted(wrong, "bad line"))
 	if !r.apply && made+changed > 0 {
 		fmt.Fprintln(w, "nothing was changed: add --apply to take this over")
 	}

@@ -48,7 +48,7 @@ func exportTrailCommand(a *asker) *cobra.Command {
 				return fmt.Errorf("audit export: %w", err)
 			}
 			return a.show(cmd.OutOrStdout(), n, func(w io.Writer) {
-				fmt.Fprintf(w, "%d trails, %d entries in %s, signed by\n%s\n", n.Trails, n.Entries, out, n.Public)
+				fmt.Fprintf(w, "%s, %s in %s, signed by\n%s\n", counted(n.Trails, "trail"), counted(n.Entries, "entry"), out, n.Public)
 			})
 		},
 	}

@@ -24,6 +24,7 @@ type Matrix struct {
 	Applied time.Time `json:"applied,omitzero"`
 	By      string    `json:"by,omitempty"`
 	Page    string    `json:"page"` // in Markdown, for a physician to review
+	Text    string    `json:"text"` // the file, for an operator to edit
 }
 
 // A MatrixChange is what another matrix means for one profession and type.
@@ -38,7 +39,7 @@ type MatrixChange struct {
 
 func showMatrix(_ context.Context, c call, _ Nothing) (Matrix, error) {
 	m := c.hub.Matrix()
-	return Matrix{m.Number, m.Version(), m.Since().Format(time.DateOnly), m.Applied, m.By, m.Page()}, nil
+	return Matrix{m.Number, m.Version(), m.Since().Format(time.DateOnly), m.Applied, m.By, m.Page(), m.Text()}, nil
 }
 
 func compareMatrix(_ context.Context, c call, in MatrixText) ([]MatrixChange, error) {

@@ -168,6 +168,7 @@ func show(ctx context.Context, c call, in Name) (Description, error) {
 	}
 	if d.BAL.Kind == directory.OfPatient {
 		out.Space = spaceOf(d.Space)
+		out.Space.Told, out.Space.Opens = d.Space.Noticed, d.Opens
 	}
 	return out, nil
 }
@@ -187,7 +188,7 @@ func setAllowance(ctx context.Context, c call, in Allowance) (Nothing, error) {
 }
 
 func spaceOf(s patient.Space) *Space {
-	return &Space{s.Matricule, patient.StateName(s.State), s.Since, s.Minor}
+	return &Space{Matricule: s.Matricule, State: patient.StateName(s.State), Since: s.Since, Minor: s.Minor}
 }
 
 func life(e patient.Event) func(context.Context, call, Name) (*Space, error) {

@@ -64,6 +64,8 @@ type Space struct {
 	State     string    `json:"state"`
 	Since     time.Time `json:"since"`
 	Minor     bool      `json:"minor"`
+	Told      time.Time `json:"told,omitzero"`  // its owner, that there is a space; of one that waits
+	Opens     time.Time `json:"opens,omitzero"` // by itself, unless they object
 }
 
 // A Block is a request to bar a professional, or to let them in again.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"vaguemestre/internal/account"
 	"vaguemestre/internal/audit"
@@ -14,6 +15,7 @@ import (
 	"vaguemestre/internal/owner"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
+	"vaguemestre/policy"
 	"vaguemestre/vault"
 )
 
@@ -178,6 +180,7 @@ func (h *Hub) SetAllowance(ctx context.Context, operator string, a ident.Address
 type Description struct {
 	BAL      directory.BAL
 	Space    patient.Space // of a patient
+	Opens    time.Time     // by itself, unless its owner objects; zero: it does not
 	Bytes    int64
 	Messages uint32
 	Devices  int
@@ -200,6 +203,9 @@ func (h *Hub) Describe(ctx context.Context, a ident.Address) (d Description, err
 		d.Devices, errs[3] = len(passwords), err
 		head, err := audit.Head(r, s)
 		d.Trail, errs[4] = head.Count, err
+		if d.Space.State == policy.Enrolled && !d.Space.Noticed.IsZero() {
+			d.Opens = d.Space.Noticed.Add(h.Delays.Opening)
+		}
 		d.Space.Minor = d.Space.IsMinor(h.Now()) // by the date of birth, where it is known
 		return errors.Join(errs[:]...)
 	})

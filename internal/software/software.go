@@ -66,7 +66,7 @@ func (c Client) Check() error {
 	case strings.TrimSpace(c.Name) == "" || len(c.Name) > maxName || !utf8.ValidString(c.Name) || strings.ContainsFunc(c.Name, unprintable):
 		return wrong("a program has a name, of 60 printable bytes at most")
 	case len(c.Redirects) > maxRedirects || slices.ContainsFunc(c.Redirects, func(s string) bool { return !isRedirect(s) }):
-		return wrong("a redirect URI is https, http to this machine itself, or of a scheme with a dot; without fragment, 10 at most")
+		return wrong("a redirect URI is https, http to the machine itself by its number, 127.0.0.1 or [::1] and not localhost (RFC 8252 §7.3), or of a scheme with a dot; without fragment, 10 at most")
 	case len(c.Redirects) == 0 && c.Mailbox == "":
 		return wrong("a program has a redirect URI, or a mailbox that it acts for")
 	case c.Mailbox != "" && c.Public():

@@ -66,6 +66,14 @@ func TestARegistrationIsChecked(t *testing.T) {
 	}
 }
 
+func TestWhoNamesLocalhostIsToldWhatIsMeant(t *testing.T) {
+	c := lps()
+	c.Redirects = []string{"http://localhost:8080/retour"}
+	if err := c.Check(); err == nil || !strings.Contains(err.Error(), "127.0.0.1 or [::1] and not localhost") {
+		t.Errorf("they are told %v", err)
+	}
+}
+
 func TestAnAnswerGoesWhereItWasRegistered(t *testing.T) {
 	c := Client{Redirects: []string{"https://lps.test/retour", "http://127.0.0.1/cb?x=1", "fr.test.lps:/retour"}}
 	for uri, want := range map[string]bool{
