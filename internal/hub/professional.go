@@ -25,9 +25,9 @@ func (h *Hub) attach(ctx context.Context, b directory.BAL, part store.Part, chan
 	return h.commit(ctx, directory.ProfessionalPart(h.Index, n), func(t *tx) error { return change(t, t.Scope, part) })
 }
 
-// IndexProfessionals lets every professional be found by RPPS number: what a
+// indexProfessionals lets every professional be found by RPPS number: what a
 // hub needs once, whose mailboxes were made before it knew how.
-func (h *Hub) IndexProfessionals(ctx context.Context) error {
+func (h *Hub) indexProfessionals(ctx context.Context) error {
 	all := map[store.Part]directory.BAL{}
 	err := h.eachOwner(ctx, func(part store.Part, r store.Reader) error {
 		b, _, err := directory.Load(r, h.scope(part))

@@ -153,6 +153,9 @@ func (h *Hub) AdoptRights(ctx context.Context, operator string) (n int, err erro
 			n++
 		}
 	}
+	if err := h.indexProfessionals(ctx); err != nil { // which is as young
+		return n, fmt.Errorf("hub: adopt rights: %w", err)
+	}
 	return n, h.commit(ctx, hubPart, func(t *tx) error {
 		fact.SetAdopted(t)
 		t.note(byOperator(operator, audit.ActAdoptRights, fmt.Sprint(n)))

@@ -181,7 +181,7 @@ func TestAnOldHubLearnsTheNumbers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := h.IndexProfessionals(t.Context()); err != nil {
+		if err := h.indexProfessionals(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
