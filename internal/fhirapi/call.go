@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/fhir"
@@ -56,7 +57,7 @@ func (a answer) release() {
 }
 
 // serve answers a request; what names it for logs and counters.
-func (s *Server) serve(r *http.Request, what *string) (answer, error) {
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, what *string) (answer, error) {
 	path, ok := strings.CutPrefix(r.URL.Path, s.path)
 	parts := strings.Split(strings.Trim(path, "/"), "/")
 	if !ok || len(parts) > 4 {
@@ -79,7 +80,7 @@ func (s *Server) serve(r *http.Request, what *string) (answer, error) {
 	if c.query, err = url.ParseQuery(r.URL.RawQuery); err != nil {
 		return answer{}, invalid("L'adresse est mal formée.", "The address is malformed.")
 	}
-	if err := c.read(r); err != nil {
+	if err := c.read(w, r); err != nil {
 		return answer{}, err
 	}
 	return c.route(parts, what)
@@ -106,10 +107,15 @@ func (s *Server) public(r *http.Request, path string) (a answer, ok bool, err er
 	return a, true, err
 }
 
-// read takes in the body. That of POST _search joins the parameters.
-func (c *call) read(r *http.Request) error {
+// read takes in the body, within the time of the request. That of POST _search
+// joins the parameters.
+func (c *call) read(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return nil
+	}
+	library := http.NewResponseController(w) // which does not wait for the end of the request by itself; not every w has one
+	if end, ok := c.ctx.Deadline(); ok {
+		_ = library.SetReadDeadline(end)
 	}
 	weight := int64(c.cfg.Limits.Body.Bytes)
 	if n := r.ContentLength; n >= 0 && n < weight {
@@ -121,6 +127,9 @@ func (c *call) read(r *http.Request) error {
 	}
 	c.release = held.release
 	c.body, err = io.ReadAll(io.LimitReader(r.Body, int64(c.cfg.Limits.Body.Bytes)+1))
+	if err == nil && len(c.body) <= c.cfg.Limits.Body.Bytes { // nothing is left to drain: the answer may take longer
+		_ = library.SetReadDeadline(time.Time{})
+	}
 	switch {
 	case err != nil:
 		return invalid("Le corps de la requête n'est pas arrivé en entier.", "The body of the request did not come in whole.")

@@ -169,9 +169,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Limits.Time)
 	defer cancel()
 	r = r.WithContext(ctx)
-	if end, ok := ctx.Deadline(); ok { // a body that trickles in must not last longer; not every w can tell
-		_ = http.NewResponseController(w).SetReadDeadline(end)
-	}
 	setHeaders(w.Header())
 	if r.Method == http.MethodOptions {
 		w.WriteHeader(http.StatusNoContent)
@@ -186,7 +183,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		s.cfg.Observe(what, rec.status)
 	}()
-	a, err := s.serve(r, &what)
+	a, err := s.serve(rec, r, &what)
 	defer a.release()
 	if err == nil {
 		err = s.write(rec, r, a)
@@ -213,6 +210,9 @@ type statusRecorder struct {
 	http.ResponseWriter
 	status int
 }
+
+// Unwrap lets the library find what is beneath.
+func (r *statusRecorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // WriteHeader implements http.ResponseWriter.
 func (r *statusRecorder) WriteHeader(status int) {

@@ -479,3 +479,39 @@ func TestASlowReaderKeepsOnlyThemselvesWaiting(t *testing.T) {
 		t.Errorf("after a batch %d shares are left", len(s.contents.shares))
 	}
 }
+
+// An answer may take longer to be sent than a request may last: the connection
+// is good afterwards.
+func TestAConnectionOutlivesALongAnswer(t *testing.T) {
+	f := newFake()
+	id := f.docs[0].ID
+	const size = 32 << 20 // more than the buffers of a connection hold
+	f.docs[0].Entry.Size, f.bytes[id] = size, make([]byte, size)
+	s := newServer(t, f, func(c *Config) { c.Limits.Body.Bytes, c.Limits.Time = size, 300*time.Millisecond })
+	server := httptest.NewServer(s)
+	defer server.Close()
+	get := func(path string) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/fhir/"+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer gp")
+		resp, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp
+	}
+	resp := get("Binary/" + id)
+	time.Sleep(500 * time.Millisecond)
+	n, err := io.Copy(io.Discard, resp.Body)
+	resp.Body.Close()
+	if n != size || err != nil {
+		t.Fatalf("%d bytes came, %v", n, err)
+	}
+	resp = get("DocumentReference?patient=" + store26("anna"))
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("then: %d", resp.StatusCode)
+	}
+}
