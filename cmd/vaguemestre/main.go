@@ -63,7 +63,9 @@ func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "vaguemestre",
 		Short: "a secure-messaging hub for health professionals and patients",
-		Long: "Vaguemestre takes a professional's mail in and files it, sealed, in the patient's mailbox and vault.\n\n" +
+		Long: "Vaguemestre takes a professional's mail in and files it, sealed, in the patient's mailbox and vault. It keeps the\n" +
+			"shared record (DMP): who may read what, by which rule, and a trail that the patient reads. Patients and professionals\n" +
+			"use mail programs (SMTP, IMAP); care programs use the FHIR R4 API over HTTPS.\n\n" +
 			"Try it:   vaguemestre demo\n" +
 			"Run one:  vaguemestre init --data DIR, then vaguemestre serve --data DIR",
 		Args: noSuchVerb, RunE: help, SilenceErrors: true, SilenceUsage: true,

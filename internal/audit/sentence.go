@@ -65,7 +65,7 @@ func actor(e Entry) (fr, en []string) {
 	}
 	fr, en = []string{name}, []string{name}
 	if e.Profession != "" {
-		fr, en = append(fr, lower(e.Profession.Label())), append(en, professionEN(e.Profession))
+		fr, en = append(fr, "profession : "+lower(e.Profession.Label())), append(en, professionEN(e.Profession))
 	}
 	if e.Organisation != "" && e.Organisation != name {
 		fr, en = append(fr, e.Organisation), append(en, e.Organisation)

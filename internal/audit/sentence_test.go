@@ -24,13 +24,13 @@ func TestASentenceSaysWhoDidWhatAndWhen(t *testing.T) {
 		fr, en string
 	}{
 		"a professional": {with(func(e *Entry) { e.Act = "read-document" }),
-			"Le 21 novembre 2026 à 12 h 00 : Dr Éric THOMAS, médecin, Centre hospitalier d'Essai, par « poste 3 », a lu un document.",
+			"Le 21 novembre 2026 à 12 h 00 : Dr Éric THOMAS, profession : médecin, Centre hospitalier d'Essai, par « poste 3 », a lu un document.",
 			`21 November 2026, 12:00: Dr Éric THOMAS, physician, Centre hospitalier d'Essai, through "poste 3", read a document.`},
 		"an emergency": {with(func(e *Entry) { e.Act, e.Emergency, e.Reason, e.Means = "break-glass", true, "patient inconscient", "" }),
-			"Le 21 novembre 2026 à 12 h 00 : Dr Éric THOMAS, médecin, Centre hospitalier d'Essai, a demandé un accès en urgence, qui lui a été donné. Accès en urgence. Motif : « patient inconscient ».",
+			"Le 21 novembre 2026 à 12 h 00 : Dr Éric THOMAS, profession : médecin, Centre hospitalier d'Essai, a demandé un accès en urgence, qui lui a été donné. Accès en urgence. Motif : « patient inconscient ».",
 			`21 November 2026, 12:00: Dr Éric THOMAS, physician, Centre hospitalier d'Essai, asked for an emergency access, which was given. Emergency access. Reason given: "patient inconscient".`},
 		"a refusal": {with(func(e *Entry) { e.Act, e.Refused, e.Means = "list-documents", true, "" }),
-			"Le 21 novembre 2026 à 12 h 00 : Dr Éric THOMAS, médecin, Centre hospitalier d'Essai, a voulu consulter la liste des documents : cela lui a été refusé.",
+			"Le 21 novembre 2026 à 12 h 00 : Dr Éric THOMAS, profession : médecin, Centre hospitalier d'Essai, a voulu consulter la liste des documents : cela lui a été refusé.",
 			"21 November 2026, 12:00: Dr Éric THOMAS, physician, Centre hospitalier d'Essai, tried to look at the list of documents, which was refused."},
 		"a representative": {Entry{Time: noon, ActorName: "Zoé ESSAI", Role: "patient", OnBehalf: "Alix ESSAI", Act: "login"},
 			"Le 21 novembre 2026 à 12 h 00 : Zoé ESSAI, pour Alix ESSAI, a ouvert une session.",

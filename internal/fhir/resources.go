@@ -207,6 +207,7 @@ type Parameters struct {
 type Parameter struct {
 	Name            string           `json:"name"`
 	Boolean         *bool            `json:"valueBoolean,omitempty"`
+	Integer         int              `json:"valueInteger,omitempty"`
 	Code            string           `json:"valueCode,omitempty"`
 	String          string           `json:"valueString,omitempty"`
 	URI             string           `json:"valueUri,omitempty"`

@@ -88,7 +88,9 @@ func (f *fake) WhoCanSee(ctx context.Context, a hub.Actor, id string) ([]hub.Vie
 	return []hub.Viewer{
 		{Name: "Anna TOURNESOL", Role: policy.Patient, Access: policy.Decision{Allow: true, Rule: "document/owner-reads"}},
 		{Name: "Marie CURIE", Role: policy.Professional, Profession: policy.Nurse, Access: policy.Decision{Allow: true, Rule: "access/care-team"}},
+		{Role: policy.Professional, Profession: policy.Pharmacist, Access: policy.Decision{Allow: true, Rule: "access/care-team"}},
 		{Role: policy.Professional, Profession: policy.Optician, Access: policy.Decision{Rule: "habilitation/not-this-type"}},
+		{Role: policy.Professional, Profession: policy.AmbulanceDriver, Access: policy.Decision{Rule: "habilitation/not-this-type"}},
 	}, nil
 }
 

@@ -14,15 +14,28 @@ const (
 	sysJ01  = "urn:oid:1.2.250.1.213.1.1.4.5"
 )
 
-// whoCanSee tells the patient who may see a document, and why.
+// whoCanSee tells the patient who may see a document, and why. The professions
+// that may not are summed up, a row for each rule, unless all=true asks for them.
 func (c *call) whoCanSee() (answer, error) {
 	viewers, err := c.hub.WhoCanSee(c.ctx, c.actor, c.id)
 	if err != nil {
 		return answer{}, err
 	}
 	out := fhir.Parameters{Kind: "Parameters"}
+	var rules []policy.Decision
+	refused := map[policy.Decision]int{}
 	for _, v := range viewers {
-		out.Parameter = append(out.Parameter, viewerParameter(v))
+		if v.Name != "" || v.Profession == "" || v.Access.Allow || c.query.Get("all") == "true" {
+			out.Parameter = append(out.Parameter, viewerParameter(v))
+			continue
+		}
+		if refused[v.Access]++; refused[v.Access] == 1 {
+			rules = append(rules, v.Access)
+		}
+	}
+	for _, d := range rules {
+		out.Parameter = append(out.Parameter, fhir.Parameter{Name: "others",
+			Part: append([]fhir.Parameter{{Name: "professions", Integer: refused[d]}}, decisionParameters(d)...)})
 	}
 	return answer{resource: out}, nil
 }

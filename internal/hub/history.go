@@ -201,11 +201,11 @@ func (o *openedTrail) line(r store.Reader, n audit.Numbered) audit.Line {
 	e := shown(n.Entry)
 	e.Time = e.Time.In(o.h.Zone)
 	if e.Group() != audit.MedicalDocument || e.Object == "" {
-		return audit.LineOf(n.Number, e)
+		return explained(audit.LineOf(n.Number, e))
 	}
 	d := o.document(r, e.Object)
 	if !d.hidden {
-		l := audit.LineOf(n.Number, e)
+		l := explained(audit.LineOf(n.Number, e))
 		l.Title = d.title
 		return l
 	}
@@ -217,6 +217,32 @@ func (o *openedTrail) line(r store.Reader, n audit.Numbered) audit.Line {
 	l := audit.LineOf(n.Number, e)
 	l.FR, l.EN = l.FR+" "+notAvailable.FR, l.EN+" "+notAvailable.EN
 	return l
+}
+
+// explained completes a refusal by a rule of the door's own, of which policy knows
+// no words.
+func explained(l audit.Line) audit.Line {
+	if why, ok := whyRefused[l.Rule]; ok && l.Refused {
+		l.FR, l.EN = l.FR+" "+why.FR, l.EN+" "+why.EN
+	}
+	return l
+}
+
+// whyRefused tells a patient, without the numbers that programs go by, why a
+// document was not taken.
+var whyRefused = map[string]policy.Explanation{
+	notTheNewest.Rule:     {FR: "Le document avait été remplacé entre-temps.", EN: "The document had been replaced meanwhile."},
+	noIdentity.Rule:       {FR: "Le document ne disait pas de quel patient il est.", EN: "The document did not say which patient it is of."},
+	wrongPatient.Rule:     {FR: "Le document concerne une autre personne.", EN: "The document is about somebody else."},
+	otherTraits.Rule:      {FR: "L'identité portée par le document n'est pas exactement la vôtre.", EN: "The identity in the document is not exactly yours."},
+	incompleteTraits.Rule: {FR: "L'identité portée par le document est incomplète ou n'a pas été vérifiée.", EN: "The identity in the document is incomplete, or was not checked."},
+	otherIdentity.Rule:    {FR: "Le document ne désigne pas une seule personne.", EN: "The document does not name one person."},
+	unreadable.Rule:       {FR: "Le document n'a pas pu être lu.", EN: "The document could not be read."},
+	otherBytes.Rule:       {FR: "Un autre document porte déjà le même identifiant.", EN: "Another document has the same identifier already."},
+	notAsDescribed.Rule:   {FR: "Le document ne correspond pas à sa description.", EN: "The document is not what was said of it."},
+	hiddenDocument.Rule:   {FR: "Ce message ne pouvait pas être envoyé avec ce document.", EN: "This message could not be sent with this document."},
+	maskedDocument.Rule:   {FR: "Le document est masqué aux professionnels.", EN: "The document is masked from professionals."},
+	notADeposit.Rule:      {FR: "Le fichier n'est pas d'un genre ou d'une taille que l'espace accepte.", EN: "The file is not of a kind or size that the space takes."},
 }
 
 // hides reports whether a rule refuses a document because it is hidden.

@@ -81,7 +81,7 @@ func TestThePatientReadsWhoDidWhatAndWhy(t *testing.T) {
 	}
 	l := read[shown]
 	if l.Kind != audit.Professional || l.Group != audit.MedicalDocument || l.RPPS != thomasRPPS || l.Title != consultation ||
-		!strings.HasPrefix(l.FR, "Le 21 novembre 2026 à 10 h 00 : Dr Éric THOMAS, médecin, ") ||
+		!strings.HasPrefix(l.FR, "Le 21 novembre 2026 à 10 h 00 : Dr Éric THOMAS, profession : médecin, ") ||
 		!strings.HasSuffix(l.FR, " a lu un document. "+policy.Explain("access/care-team").FR) ||
 		!strings.HasSuffix(l.EN, " read a document. "+policy.Explain("access/care-team").EN) {
 		t.Errorf("the reading is %+v", l)
@@ -142,6 +142,18 @@ func TestAHistoryGivesNoDocumentAwayBeforeItsAnnouncement(t *testing.T) {
 	w.must(err)
 	if all, read = lines(); !strings.Contains(all, own) || read.Object != own || read.Rule != "document/hidden-from-patient" || read.Title == "" {
 		t.Errorf("after the announcement the attempt is told as %+v", read)
+	}
+}
+
+func TestAHistorySaysWhyADocumentWasNotTaken(t *testing.T) {
+	for rule, why := range whyRefused {
+		if policy.Explain(rule) != policy.Explain(policy.DefaultDeny) {
+			t.Errorf("%s has words of policy already", rule)
+		}
+		l := explained(audit.LineOf(1, audit.Entry{Act: "file-document", Rule: rule, Refused: true}))
+		if !strings.HasSuffix(l.FR, " : cela lui a été refusé. "+why.FR) || !strings.HasSuffix(l.EN, ", which was refused. "+why.EN) {
+			t.Errorf("%s is told as %q, %q", rule, l.FR, l.EN)
+		}
 	}
 }
 
