@@ -15,9 +15,10 @@ import (
 )
 
 // readBinary gives the document itself: its bytes, or, to whoever asks for
-// FHIR only, a Binary with them in base64. Its bytes never change.
+// FHIR only, a Binary with them in base64. Its bytes never change. With ".pdf"
+// after the id it is the PDF beside the document.
 func (c *call) readBinary() (answer, error) {
-	if c.method == http.MethodHead { // what it would be; nothing is opened
+	if c.method == http.MethodHead && !strings.HasSuffix(c.id, renditionSuffix) { // what it would be; nothing is opened
 		d, err := c.hub.Document(c.ctx, c.actor, c.id)
 		if err != nil {
 			return answer{}, err
@@ -38,14 +39,19 @@ func (c *call) readBinary() (answer, error) {
 }
 
 func (c *call) openBinary(held *hold) (answer, error) {
-	d, content, err := c.hub.OpenDocument(c.ctx, c.actor, c.id)
+	open, id, media := c.hub.OpenDocument, c.id, ""
+	if of, shown := strings.CutSuffix(c.id, renditionSuffix); shown {
+		open, id, media = c.hub.OpenRendition, of, renditionMedia
+	}
+	d, content, err := open(c.ctx, c.actor, id)
 	if err != nil {
 		return answer{}, err
 	}
+	media = or(media, d.Entry.MediaType)
 	a := answer{version: d.Entry.LogicalID}
-	if !fhirWanted(c.header, c.query.Get("_format"), d.Entry.MediaType) {
+	if !fhirWanted(c.header, c.query.Get("_format"), media) {
 		held.keep(content.Size())
-		a.raw = &raw{media: d.Entry.MediaType, content: content, file: true}
+		a.raw = &raw{media: media, content: content, file: true}
 		return a, nil
 	}
 	held.keep(3 * content.Size()) // as it is, in base64, and in the answer
@@ -54,7 +60,7 @@ func (c *call) openBinary(held *hold) (answer, error) {
 		return answer{}, err
 	}
 	a.resource = fhir.Binary{
-		Kind: "Binary", ID: d.ID, ContentType: d.Entry.MediaType, Data: b.Bytes(),
+		Kind: "Binary", ID: c.id, ContentType: media, Data: b.Bytes(),
 		SecurityContext: &fhir.Reference{Reference: "DocumentReference/" + d.ID}}
 	return a, nil
 }

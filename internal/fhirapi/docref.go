@@ -30,7 +30,10 @@ func (s *Server) documentReference(d hub.DocumentView) fhir.DocumentReference {
 		Custodian:        &fhir.Reference{Type: "Organization", Identifier: &fhir.Identifier{System: uriSystem, Value: s.cfg.Base}, Display: "Vaguemestre"},
 		Description:      e.Comments,
 		SecurityLabel:    securityLabels(e.Confidentiality, d.Flags),
-		Content:          []fhir.Content{s.content(d)},
+		Content:          s.attachments(d),
+	}
+	if len(r.Content) > 1 { // the profile, as that of IHE, has one
+		r.Meta.Profile = nil
 	}
 	people := contained{resource: &r}
 	r.Author = []fhir.Reference{people.author("author", e.Author, e.Depositor, d.Patient)}
@@ -98,6 +101,23 @@ func documentIdentifiers(s *Server, d hub.DocumentView) []fhir.Identifier {
 	}
 	return append(out, fhir.Identifier{System: s.cfg.Base + "/DocumentReference", Value: d.ID})
 }
+
+// renditionSuffix ends the id of the Binary that is the PDF beside a document.
+const renditionSuffix = ".pdf"
+
+// attachments describes the document and, where its author sent one beside it, the
+// PDF that shows it to people.
+func (s *Server) attachments(d hub.DocumentView) []fhir.Content {
+	list := []fhir.Content{s.content(d)}
+	if d.Entry.Rendition != "" {
+		list = append(list, fhir.Content{Attachment: fhir.Attachment{ContentType: renditionMedia, Language: list[0].Attachment.Language,
+			URL: s.url("Binary", d.ID+renditionSuffix), Title: d.Entry.Title, Creation: stamp(d.Entry.Created)},
+			Format: &fhir.Coding{System: sysFormat, Code: "urn:ihe:iti:xds:2017:mimeTypeSufficient"}})
+	}
+	return list
+}
+
+const renditionMedia = "application/pdf"
 
 // content describes the bytes, and says where they are.
 func (s *Server) content(d hub.DocumentView) fhir.Content {

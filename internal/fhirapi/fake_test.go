@@ -170,6 +170,15 @@ func (f *fake) OpenDocument(ctx context.Context, a hub.Actor, id string) (hub.Do
 	return d, bytesOf(f.bytes[id]), err
 }
 
+func (f *fake) OpenRendition(ctx context.Context, a hub.Actor, id string) (hub.DocumentView, hub.Content, error) {
+	d, err := f.Document(ctx, a, id)
+	if err == nil && d.Entry.Rendition == "" {
+		err = fault.NotFound
+	}
+	f.opened++
+	return d, bytesOf("%PDF of " + id), err
+}
+
 type bytesOf []byte
 
 func (b bytesOf) Size() int64 { return int64(len(b)) }

@@ -55,6 +55,7 @@ type Documents interface {
 	Documents(ctx context.Context, a hub.Actor, recordID string) ([]hub.DocumentView, error)
 	Document(ctx context.Context, a hub.Actor, id string) (hub.DocumentView, error)
 	OpenDocument(ctx context.Context, a hub.Actor, id string) (hub.DocumentView, hub.Content, error)
+	OpenRendition(ctx context.Context, a hub.Actor, id string) (hub.DocumentView, hub.Content, error)
 	AddDocuments(ctx context.Context, a hub.Actor, recordID string, docs []hub.Submission) ([]hub.DocumentView, error)
 	ChangeDocument(ctx context.Context, a hub.Actor, id string, c hub.DocumentChange) (hub.DocumentView, error)
 	KeptDocument(ctx context.Context, a hub.Actor, recordID string, match func(hub.DocumentView) bool) (hub.DocumentView, error)
