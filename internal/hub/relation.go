@@ -23,6 +23,9 @@ func (h *Hub) Declare(ctx context.Context, a Actor, recordID string, link CareLi
 	if declares == policy.NoCare {
 		return fmt.Errorf("hub: declare: %w", fault.Invalid)
 	}
+	if err := h.countRecord(ctx, a, recordPart(recordID)); err != nil {
+		return err
+	}
 	ask := func(q *policy.Request) { q.Act, q.Declares = policy.DeclareCare, declares }
 	e := a.entry(policy.DeclareCare, string(link))
 	return h.decideAt(ctx, a, recordPart(recordID), e, ask, func(t *tx, f standing) error {
@@ -48,10 +51,13 @@ func (a Actor) describe() patient.Relation {
 
 // decideAt performs an act on a record if policy allows it: ask completes the
 // question, deed does it in the same transaction. The trail has e of it, allowed
-// or refused.
+// or refused. An emergency does not wait because too much was refused before: it
+// has a limit of its own.
 func (h *Hub) decideAt(ctx context.Context, a Actor, part store.Part, e audit.Entry, ask func(*policy.Request), deed func(*tx, standing) error) error {
-	if err := h.throttleSender(a, 0, 0); err != nil {
-		return err
+	if !e.Emergency {
+		if err := h.throttleSender(a, 0, 0); err != nil {
+			return err
+		}
 	}
 	var d policy.Decision
 	err := h.do(ctx, part, func(t *tx) error {
