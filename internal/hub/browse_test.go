@@ -401,7 +401,7 @@ func TestNoKeyStaysAtHandThatNobodyUses(t *testing.T) {
 
 func TestWhoOpensTheRecordsOfTooManyIsStopped(t *testing.T) {
 	w := newWard(t)
-	w.Limits.RecordsPerHour = 2
+	w.Limits.RecordsPerHour = 0
 	var records []string
 	for i := range 3 {
 		m, err := ident.MakeMatricule(fmt.Sprintf("2602099999%03d", 900+i))
@@ -413,8 +413,11 @@ func TestWhoOpensTheRecordsOfTooManyIsStopped(t *testing.T) {
 		records = append(records, string(w.part(address.Canonical())))
 	}
 	a := w.login(thomas)
-	for i, r := range records {
+	for _, r := range records {
 		w.must(w.Declare(t.Context(), a, r, InCareTeam))
+	}
+	w.Limits.RecordsPerHour = 2
+	for i, r := range records {
 		for range 3 {
 			_, err := w.Documents(t.Context(), a, r)
 			if i < 2 {
@@ -426,6 +429,9 @@ func TestWhoOpensTheRecordsOfTooManyIsStopped(t *testing.T) {
 	}
 	if _, err := w.Documents(t.Context(), a, records[0]); err != nil {
 		t.Errorf("one that was open already gives %v", err)
+	}
+	if err := w.Declare(t.Context(), a, records[2], HasConsent); ruleOf(err) != tooManyRecords.Rule {
+		t.Errorf("declaring for the third gives %v", err)
 	}
 	w.now = w.now.Add(2 * time.Hour)
 	if _, err := w.Documents(t.Context(), a, records[2]); err != nil {

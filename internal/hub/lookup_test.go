@@ -93,7 +93,7 @@ func TestWhoLooksForRecordsThatAreNotThereIsSlowedDown(t *testing.T) {
 			t.Errorf("after many tries, %s gives %v", name, err)
 		}
 	}
-	if _, err := w.BreakGlass(t.Context(), a, w.record, policy.Emergency, "inconscient, seul"); err != nil {
+	if _, err := w.BreakGlass(t.Context(), a, w.record, policy.BrokenGlass, "inconscient, seul"); err != nil {
 		t.Errorf("an emergency waits: %v", err)
 	}
 	if _, err := w.FindPatient(t.Context(), w.login(martin), w.matricule(alice)); err != nil {
