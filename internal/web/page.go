@@ -8,15 +8,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
 	"vaguemestre/internal/fault"
 )
 
-//go:embed pages words
+//go:embed pages words style
 var files embed.FS
 
 // The languages.
@@ -25,19 +27,25 @@ const (
 	english = "en"
 )
 
-// catalogues are the words of each language, by key.
+// catalogues are the words of each language, by key: a file for each area.
 var catalogues = map[string]map[string]string{french: catalogue(french), english: catalogue(english)}
 
 func catalogue(lang string) map[string]string {
-	b, err := files.ReadFile("words/" + lang + ".json")
 	words := map[string]string{}
-	if err == nil {
-		err = json.Unmarshal(b, &words)
-	}
-	if err != nil {
-		panic("web: catalogue: " + err.Error()) // embedded, and a test sees it first
+	for _, name := range must(fs.Glob(files, "words/"+lang+"/*.json")) {
+		if err := json.Unmarshal(must(files.ReadFile(name)), &words); err != nil {
+			panic("web: " + name + ": " + err.Error())
+		}
 	}
 	return words
+}
+
+// must returns what is embedded: a test has seen it.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic("web: embedded: " + err.Error())
+	}
+	return v
 }
 
 // word returns the words of a key, with what belongs into them.
@@ -57,11 +65,10 @@ func (c *call) words(key string, args ...any) string { return word(c.lang, key, 
 // pages are the templates by language and name.
 type pages map[string]map[string]*template.Template
 
+// newPages reads pages/*.html, and one folder below for each area: a page there
+// is named "area/page".
 func newPages(zone *time.Location) (pages, error) {
-	names, err := files.ReadDir("pages")
-	if err != nil {
-		return nil, fmt.Errorf("web: pages: %v: %w", err, fault.Internal)
-	}
+	names := slices.Concat(must(fs.Glob(files, "pages/*.html")), must(fs.Glob(files, "pages/*/*.html")))
 	all := pages{}
 	for lang := range catalogues {
 		all[lang] = map[string]*template.Template{}
@@ -70,11 +77,11 @@ func newPages(zone *time.Location) (pages, error) {
 			return nil, fmt.Errorf("web: pages: %v: %w", err, fault.Internal)
 		}
 		for _, n := range names {
-			name, isPage := strings.CutSuffix(n.Name(), ".html")
-			if !isPage {
+			name := strings.TrimSuffix(strings.TrimPrefix(n, "pages/"), ".html")
+			if path.Dir(name) == "common" {
 				continue
 			}
-			t, err := template.Must(common.Clone()).ParseFS(files, "pages/"+n.Name())
+			t, err := template.Must(common.Clone()).ParseFS(files, n)
 			if err != nil {
 				return nil, fmt.Errorf("web: pages: %v: %w", err, fault.Internal)
 			}
@@ -222,14 +229,15 @@ type asset struct {
 }
 
 var assets = map[string]asset{
-	"style.css": newAsset("style.css", "text/css; charset=utf-8"),
-	"icon.svg":  newAsset("icon.svg", "image/svg+xml"),
+	"style.css": newAsset("style/*.css", "text/css; charset=utf-8"),
+	"icon.svg":  newAsset("style/icon.svg", "image/svg+xml"),
 }
 
-func newAsset(name, kind string) asset {
-	b, err := files.ReadFile(path.Join("pages", name))
-	if err != nil {
-		panic("web: asset: " + err.Error()) // embedded
+// newAsset makes one of the files that match, in the order of their names.
+func newAsset(pattern, kind string) asset {
+	var b []byte
+	for _, name := range must(fs.Glob(files, pattern)) {
+		b = append(b, must(files.ReadFile(name))...)
 	}
 	sum := sha256.Sum256(b)
 	return asset{b, kind, hex.EncodeToString(sum[:6])}

@@ -6,7 +6,7 @@
 // can use; an address never holds a matricule, a name or a code. Every form is
 // bounded, bears a token of its session, and is taken from our own pages only.
 //
-// The words are in words/*.json, one catalogue for each language; the pages in
+// The words are in words/LANGUAGE/*.json, a catalogue for each area; the pages in
 // pages/*.html hold none. What the door says of a refusal is told as it says it.
 package web
 
