@@ -229,6 +229,9 @@ func (d *demo) play(ctx context.Context, s *server, people []person) ([]person, 
 			return people, err
 		}
 	}
+	if err := insure(ctx, s.hub); err != nil {
+		return people, err
+	}
 	if err := giveTokens(ctx, s.hub, people); err != nil {
 		return people, err
 	}

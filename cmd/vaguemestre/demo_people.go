@@ -85,7 +85,7 @@ var (
 	louise = invented("2852099999901", "MERCIER", "LOUISE", "active", patient.Activate)
 	karim  = invented("1602099999902", "HADDAD", "KARIM", "active", patient.Activate)
 	theo   = invented("1142099999906", "MERCIER", "THEO", "minor", patient.Activate)
-	jeanne = invented("2382099999903", "PERRIN", "JEANNE", "not activated")
+	jeanne = born(invented("2382099999903", "PERRIN", "JEANNE", "not activated"), "19380512")
 	robert = invented("1522099999904", "LEGRAND", "ROBERT", "opposed", patient.Oppose)
 	nadia  = invented("2712099999905", "FERHAT", "NADIA", "closed", patient.Activate, patient.Close)
 )
@@ -171,6 +171,12 @@ func invented(base, name, first, note string, life ...patient.Event) person {
 	}
 	p := spaceOf(m, patient.Traits{BirthName: name, FirstNames: first, BirthDate: century + base[1:3] + "0000", Sex: sex, BirthPlace: "99999"}, note, life...)
 	p.minor = note == "minor"
+	return p
+}
+
+// born gives an invented patient a date of birth, for whoever is to say it.
+func born(p person, date string) person {
+	p.traits.BirthDate = date
 	return p
 }
 

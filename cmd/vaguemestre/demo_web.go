@@ -106,6 +106,22 @@ func actorOf(ctx context.Context, h *hub.Hub, people []person, who person) (hub.
 	return hub.Actor{}, fault.NotFound
 }
 
+// Jeanne's Vitale card and mail address, as the register of the insured has them:
+// whoever tries the demo opens her space with them.
+const (
+	jeanneCard = "10203040506"
+	jeanneMail = "jeanne@example.org"
+)
+
+// insure makes the register name Jeanne. It may be repeated.
+func insure(ctx context.Context, h *hub.Hub) error {
+	_, err := h.ApplyInsured(ctx, demoOperator, hub.InsuredPerson{
+		Person: hub.Person{Matricule: jeanne.matricule, Traits: jeanne.traits},
+		Cards:  []hub.VitaleCard{{Model: patient.WithPhoto, Serial: jeanneCard}}, Mail: jeanneMail,
+	})
+	return err
+}
+
 // contacts are where patients of the demo are told things: addresses of nobody.
 var contacts = map[string]string{dominique.address: "un@example.org", louise.address: "deux@example.org"}
 

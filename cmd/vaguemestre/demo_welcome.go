@@ -27,6 +27,7 @@ func (d *demo) welcome(people []person) string {
 	}
 	fmt.Fprintf(&b, "Vaguemestre · messagerie de santé sécurisée, personnes inventées / secure health mail, invented people\n"+
 		"Données / data: %s (%s). Ctrl-C : arrêter / stop.\n\n", d.folder, kept)
+	d.portal(&b)
 	d.whoIsWho(&b, people)
 	fmt.Fprintf(&b, `
 LOGICIEL DE MESSAGERIE / MAIL CLIENT   serveur / server localhost, identifiant / login = adresse / address
@@ -41,6 +42,15 @@ CODES, AVIS / CODES, NOTICES           %s
 }
 
 var trailingBlanks = regexp.MustCompile(` +\n`)
+
+// portal says how to open a space in a browser.
+func (d *demo) portal(b *strings.Builder) {
+	born := jeanne.traits.BirthDate
+	fmt.Fprintf(b, `PORTAIL / PORTAL   https://localhost:%d/   ; activez l'espace de / activate the space of %s:
+  n° sécu / INS number %s, née le / born %s/%s/%s, carte Vitale avec photo / with a photo %s ; codes : %s
+
+`, d.portBase+httpsPort, jeanne.name, jeanne.matricule.Canonical(), born[6:], born[4:6], born[:4], jeanneCard, filepath.Join(d.folder, outboxFolder))
+}
 
 // whoIsWho is the table of the cast.
 func (d *demo) whoIsWho(b *strings.Builder, people []person) {

@@ -256,7 +256,7 @@ func lacking(t *testing.T, what string) {
 	if os.Getenv("VAGUEMESTRE_TEST_SERVICES") != "" || os.Getenv("CI") != "" { // set by `make test`
 		t.Fatal(what)
 	}
-	t.Skip("SKIPPED: " + what + ", so the FHIR clients of others do not try the hub")
+	t.Skip("SKIPPED: " + what + ", so programs and browsers of others do not try the hub")
 }
 
 // npmClients returns a folder with the scripts and the packages that they need,

@@ -134,9 +134,34 @@ func (s *server) pages(base string, observe func(string, int)) (http.Handler, er
 		return nil, fmt.Errorf("web: %v: %w", err, fault.Invalid)
 	}
 	key := s.hub.Index.MAC("web/forms") // the same in every process of the hub
-	pages, err := web.New(s.hub, web.Config{Base: base, Key: key[:], Domain: s.cfg.Domain, Observe: observe, Now: clock, Zone: zone, Log: s.log})
+	pages, err := web.New(s.hub, web.Config{
+		Base: base, Key: key[:], Mail: s.mailServers(base), Observe: observe, Now: clock, Zone: zone, Log: s.log,
+	})
 	if err != nil {
 		return nil, advise(err, "web.base in %s is the address that people and programs use: https://, a name, and a port if it is not 443.", s.cfg.Path)
 	}
 	return pages, nil
+}
+
+// mailServers are where the mail programs of people connect: under the name of
+// the pages, at the ports that have TLS from the first byte.
+func (s *server) mailServers(base string) (m web.MailServers) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return m
+	}
+	at := func(key string) string {
+		_, port, err := net.SplitHostPort(s.address(key))
+		if err != nil {
+			return ""
+		}
+		return net.JoinHostPort(u.Hostname(), port)
+	}
+	if len(s.cfg.Listen.IMAPS) > 0 {
+		m.IMAP = at("listen.imaps")
+	}
+	if len(s.cfg.Listen.SMTPS) > 0 {
+		m.SMTP = at("listen.smtps")
+	}
+	return m
 }

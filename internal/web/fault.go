@@ -12,10 +12,17 @@ import (
 var errForged = errors.New("not from a page of this session")
 
 // wrongMethod is a request that an address does not take.
-type wrongMethod struct{ shows bool }
+type wrongMethod struct{ takes bool }
 
 // Error implements error.
 func (*wrongMethod) Error() string { return "web: method not allowed" }
+
+func (e *wrongMethod) allowed() string {
+	if e.takes {
+		return "GET, HEAD, POST"
+	}
+	return "GET, HEAD"
+}
 
 // A failing is how a kind of failure is told: the status, and what its words
 // are called in the catalogue.
@@ -52,7 +59,7 @@ func (c *call) tell(err error) {
 		how = forged
 	case errors.As(err, &method):
 		how = failing{http.StatusMethodNotAllowed, "fault.invalid"}
-		c.w.Header().Set("Allow", map[bool]string{true: "GET, HEAD, POST", false: "POST"}[method.shows])
+		c.w.Header().Set("Allow", method.allowed())
 	case how.status >= http.StatusInternalServerError && fault.Of(err) != fault.Sealed:
 		c.s.cfg.Log.Error("web", "err", err)
 	}

@@ -92,7 +92,7 @@ func insured(t *testing.T, base, name, first, born string) hub.InsuredPerson {
 func (h *house) serve() {
 	h.server = httptest.NewUnstartedServer(nil)
 	h.base = "https://" + h.server.Listener.Addr().String()
-	s, err := New(h.Hub, Config{Base: h.base, Key: make([]byte, 32), Domain: "hub.test", Now: func() time.Time { return h.now }, Log: logger(&h.log)})
+	s, err := New(h.Hub, Config{Base: h.base, Key: make([]byte, 32), Now: func() time.Time { return h.now }, Log: logger(&h.log)})
 	h.must(err)
 	h.server.Config.Handler = s
 	h.server.StartTLS()

@@ -8,27 +8,47 @@ import (
 	"vaguemestre/internal/patient"
 )
 
-// The pages of one's own space.
+// The pages of one's own space: home here, security.go, activity.go, access.go
+// and closing.go.
+
+const (
+	securityPath = "/securite"
+	activityPath = "/activite"
+	accessPath   = "/acces"
+	closingPath  = "/fermer"
+)
+
+var keeping = []route{
+	{path: securityPath, signed: true, get: (*call).securityPage},
+	{path: securityPath + "/session", signed: true, post: (*call).endSession},
+	{path: securityPath + "/autres", signed: true, post: (*call).endOthers},
+	{path: securityPath + "/phrase", signed: true, post: (*call).setPhrase},
+	{path: mailPath, signed: true, get: (*call).newContactPage, post: (*call).beginContact},
+	{path: mailPath + "/code", signed: true, post: (*call).confirmContact},
+	{path: phonePath, signed: true, get: (*call).newContactPage, post: (*call).beginContact},
+	{path: phonePath + "/code", signed: true, post: (*call).confirmContact},
+	{path: totpPath, signed: true, get: (*call).totpPage, post: (*call).beginTOTP},
+	{path: totpPath + "/code", signed: true, post: (*call).confirmTOTP},
+	{path: totpPath + "/fin", signed: true, post: (*call).removeTOTP},
+	{path: devicePath, signed: true, get: (*call).devicePage, post: (*call).addDevice},
+	{path: devicePath + "/fin", signed: true, post: (*call).revokeDevice},
+	{path: activityPath, signed: true, get: (*call).activityPage},
+	{path: activityPath + "/csv", signed: true, get: (*call).activityFile},
+	{path: accessPath, signed: true, get: (*call).accessPage, post: (*call).changeAccess},
+	{path: accessPath + "/choix", signed: true, post: (*call).setChoices},
+	{path: closingPath, signed: true, get: (*call).closingPage, post: (*call).closeSpace},
+}
 
 // keeper keeps people's accounts.
 type keeper interface {
 	Space(ctx context.Context, a hub.Actor) (patient.Space, error)
+	securityKeeper
 }
-
-// teller tells people what happened in their space.
-type teller interface{}
-
-// holder does what the holder of a space decides.
-type holder interface{}
-
-const securityPath = "/securite"
-
-var keeping = []route{}
 
 // homeView is what one's own home shows.
 type homeView struct {
 	Name, Address string
-	Since, Last   time.Time
+	Since         time.Time
 }
 
 func (c *call) ownHome() error {
@@ -38,3 +58,6 @@ func (c *call) ownHome() error {
 	}
 	return c.page("home", "home.title", homeView{Name: c.who.Name, Address: c.who.Address.Canonical(), Since: sp.Since})
 }
+
+// record names one's own record.
+func (c *call) record() string { return string(c.who.Part) }

@@ -108,18 +108,23 @@ func (c *call) pass(p passing) error {
 	if len(usable) == 0 {
 		return fmt.Errorf("web: no second factor without a script: %w", fault.Unavailable)
 	}
+	news := ""
 	if best := usable[0].Factor; best == hub.ByTOTP {
 		p.By = best
 	} else if len(usable) == 1 {
-		if err := c.s.hub.SendLoginCode(c.ctx(), p.Ticket, best); err != nil && !refusedBy(err, "code/too-soon") {
+		switch err := c.s.hub.SendLoginCode(c.ctx(), p.Ticket, best); {
+		case err == nil:
+			p.By = best
+		case refusedBy(err, "code/too-soon"):
+			news = "news.wait"
+		default:
 			return err
 		}
-		p.By = best
 	}
 	if err := c.keep(ticketCookie, p, hub.TicketLife); err != nil {
 		return err
 	}
-	return c.to(p.path(), "")
+	return c.to(p.path(), news)
 }
 
 func (p passing) path() string {

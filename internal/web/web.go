@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -44,7 +45,6 @@ type sealer interface {
 type Config struct {
 	Base    string                        // absolute address of the pages: "https://espace.example.fr"
 	Key     []byte                        // of the tokens in forms; the same in every process of the hub
-	Domain  string                        // of the hub, as its mails name it
 	Mail    MailServers                   // for the programs that people read their mail with
 	Observe func(what string, status int) // counts a request; nil for none
 	Now     func() time.Time              // default: time.Now
@@ -177,13 +177,16 @@ func (s *Server) run(c *call, to route) error {
 	act := to.get
 	switch c.r.Method {
 	case http.MethodGet, http.MethodHead:
+		if act == nil { // where only forms are sent: somebody has loaded the answer again
+			return c.to(s.above(to.path), "")
+		}
 	case http.MethodPost:
 		act = to.post
 	default:
 		act = nil
 	}
 	if act == nil {
-		return &wrongMethod{to.get != nil}
+		return &wrongMethod{to.post != nil}
 	}
 	if c.r.Method == http.MethodPost {
 		if err := c.readForm(); err != nil {
@@ -219,6 +222,14 @@ func (r *recorder) Write(b []byte) (int, error) {
 		r.status = http.StatusOK
 	}
 	return r.ResponseWriter.Write(b)
+}
+
+// above is the page that an address without one belongs to.
+func (s *Server) above(address string) string {
+	for address != homePath && !s.known(address) {
+		address = path.Dir(address)
+	}
+	return address
 }
 
 // known reports whether a path names a page of ours that one can come back to.

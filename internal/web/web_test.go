@@ -149,6 +149,16 @@ func TestATrustedDeviceNeedsAPasswordAndNoCode(t *testing.T) {
 	b.send("/connexion", "login", login, "password", password).at("/", "Bonjour")
 }
 
+// TestNoCodeIsPromisedThatWasNotSent: a second one waits for thirty seconds.
+func TestNoCodeIsPromisedThatWasNotSent(t *testing.T) {
+	h := newHouse(t)
+	b := h.browser().activates()
+	b.send("/deconnexion").open("/connexion").send("/connexion", "login", login, "password", password)
+	b.at("/connexion/code", "Attendez trente secondes", "Comment voulez-vous recevoir votre code").send("/connexion/code/envoi", "by", "mail").at("/connexion/code/envoi", "Attendez 30 secondes")
+	h.now = h.now.Add(31 * time.Second)
+	b.send("/connexion/code/envoi", "by", "mail").at("/connexion/code", "Un code vient d'être envoyé").send("/connexion/code", "code", h.mail("jeanne@courriel.test")).at("/", "Bonjour")
+}
+
 func TestAnIdleSessionEnds(t *testing.T) {
 	h := newHouse(t)
 	b := h.browser().activates()
@@ -280,6 +290,7 @@ func TestThePagesLockTheBrowser(t *testing.T) {
 	if strings.Contains(b.page, "<script") || strings.Contains(b.page, " style=") || strings.Contains(b.page, "http://") {
 		t.Error("a page holds a script, a style or an address of elsewhere")
 	}
+	b.open("/activer/code/envoi").at("/activer") // nothing is shown there: someone has loaded it again
 	b.open("/nulle-part").at("/nulle-part", "Il n'y a rien ici")
 	if b.status != http.StatusNotFound {
 		t.Errorf("%d for nothing", b.status)

@@ -9,8 +9,8 @@ function need(name) {
 
 export const base = need('HUB_BASE') // https://localhost:10443
 export const fhir = `${base}/fhir`
-export const matricule = need('HUB_PATIENT') // of a patient whose documents the person below may see
-export const documents = Number(need('HUB_DOCUMENTS')) // how many they are: three at least
+export const matricule = need('HUB_PATIENT') // of a patient: whose documents HUB_WHO may see, or who comes in
+export const documents = Number(process.env.HUB_DOCUMENTS ?? 0) // how many they are, where they are looked for: three at least
 export { need }
 
 // A step says what it proves, and how long that took.

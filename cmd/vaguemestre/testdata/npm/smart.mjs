@@ -3,12 +3,8 @@
 // its token, and is told when that is revoked.
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { connect } from 'node:tls'
-import { createHash } from 'node:crypto'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { chromium } from 'playwright-core'
+import { readFile } from 'node:fs/promises'
+import { withBrowser } from './browser.mjs'
 import { base, documents, fhir, matricule, need, step, systems } from './setting.mjs'
 
 const library = new URL(import.meta.resolve('fhirclient/build/fhir-client.js'))
@@ -23,34 +19,11 @@ const app = createServer((request, response) => {
 await new Promise((ready) => app.listen(0, '127.0.0.1', ready))
 const redirectUri = `http://127.0.0.1:${app.address().port}/`
 
-// The browser trusts the certificate that Node has verified, and no other.
-function fingerprint() {
-  const { hostname: host, port } = new URL(base)
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port: Number(port || 443), servername: host }, () => {
-      const key = socket.getPeerX509Certificate().publicKey.export({ type: 'spki', format: 'der' })
-      socket.end()
-      resolve(createHash('sha256').update(key).digest('base64'))
-    }).on('error', reject)
-  })
-}
-
-const profile = await mkdtemp(join(tmpdir(), 'smart-'))
-let browser
 try {
-  browser = await chromium.launchPersistentContext(profile, {
-    executablePath: need('HUB_CHROMIUM'),
-    headless: true,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync', `--ignore-certificate-errors-spki-list=${await fingerprint()}`],
-  })
-  browser.setDefaultTimeout(15_000)
-  await run(browser.pages()[0] ?? (await browser.newPage()))
+  await withBrowser({}, run)
 } finally {
-  await browser?.close()
   await new Promise((closed) => app.close(closed))
   app.closeAllConnections()
-  await rm(profile, { recursive: true, force: true })
 }
 
 async function run(page) {
