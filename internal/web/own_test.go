@@ -190,8 +190,9 @@ func TestASpaceIsClosedWithAProofAndOpenedAgain(t *testing.T) {
 		t.Errorf("the proof is %+v, %v", p, err)
 	}
 	b.open("/").at("/", "C'est la première fois")
+	h.now = h.now.Add(time.Minute)
 	b.open("/connexion").send("/connexion", "login", login, "password", password).at("/connexion/code")
-	b.send("/connexion/code", "code", "000000").at("/connexion/code")
+	b.send("/connexion/code", "code", h.mail("jeanne@courriel.test")).at("/connexion/code", "Ce n'est pas le bon code") // nothing tells that it is closed
 
 	b.begins().at("/activer/choix", "Rouvrir mon espace").send("/activer/choix", "own", "open")
 	b.send("/activer/conditions", "agree", "yes").send("/activer/contact", "by", "mail").send("/activer/contact/code", "code", h.mail("jeanne@courriel.test"))

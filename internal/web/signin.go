@@ -194,10 +194,10 @@ func (c *call) sendFactor() error {
 	if !ok {
 		return c.tooLate()
 	}
-	p.By = hub.Factor(c.form.pick("by", string(hub.ByMailCode), string(hub.BySMSCode), string(hub.ByTOTP)))
+	by := hub.Factor(c.form.pick("by", string(hub.ByMailCode), string(hub.BySMSCode), string(hub.ByTOTP)))
 	news := ""
-	if p.By != hub.ByTOTP {
-		switch err := c.s.hub.SendLoginCode(c.ctx(), p.Ticket, p.By); {
+	if by != hub.ByTOTP {
+		switch err := c.s.hub.SendLoginCode(c.ctx(), p.Ticket, by); {
 		case refusedBy(err, "code/too-soon"):
 			c.wrongText("", c.sentence(err))
 			return c.show(http.StatusTooManyRequests, "factor", p.title(), p.view())
@@ -208,6 +208,7 @@ func (c *call) sendFactor() error {
 		}
 		news = "news.code-sent"
 	}
+	p.By = by
 	if err := c.keep(ticketCookie, p, hub.TicketLife); err != nil {
 		return err
 	}
