@@ -2,9 +2,7 @@ package web
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -18,7 +16,7 @@ import (
 	"vaguemestre/internal/fault"
 )
 
-//go:embed pages words style
+//go:embed pages words style script
 var files embed.FS
 
 // The languages.
@@ -95,7 +93,7 @@ func newPages(zone *time.Location) (pages, error) {
 func functions(lang string, zone *time.Location) template.FuncMap {
 	return template.FuncMap{
 		"t":     func(key string, args ...any) string { return word(lang, key, args...) },
-		"style": func() string { return "/web/style.css?" + assets["style.css"].version },
+		"asset": assetPath,
 		"day":   func(at time.Time) string { return day(lang, at.In(zone)) },
 		"moment": func(at time.Time) string {
 			at = at.In(zone)
@@ -220,40 +218,4 @@ func other(lang string) string {
 		return english
 	}
 	return french
-}
-
-// An asset is a file that pages load.
-type asset struct {
-	body          []byte
-	kind, version string
-}
-
-var assets = map[string]asset{
-	"style.css": newAsset("style/*.css", "text/css; charset=utf-8"),
-	"icon.svg":  newAsset("style/icon.svg", "image/svg+xml"),
-}
-
-// newAsset makes one of the files that match, in the order of their names.
-func newAsset(pattern, kind string) asset {
-	var b []byte
-	for _, name := range must(fs.Glob(files, pattern)) {
-		b = append(b, must(files.ReadFile(name))...)
-	}
-	sum := sha256.Sum256(b)
-	return asset{b, kind, hex.EncodeToString(sum[:6])}
-}
-
-// asset serves a file of the pages. Its address changes with what is in it.
-func (s *Server) asset(w http.ResponseWriter, r *http.Request) {
-	a, ok := assets[r.PathValue("name")]
-	if !ok {
-		http.NotFound(w, r)
-		return
-	}
-	h := w.Header()
-	h.Set("Content-Type", a.kind)
-	h.Set("Cache-Control", "public, max-age=604800, immutable")
-	if r.Method != http.MethodHead {
-		_, _ = w.Write(a.body)
-	}
 }

@@ -1,5 +1,5 @@
 // Package web is the edge for people: the pages of a patient's space, made on the
-// server. They are complete without a script, and there is none.
+// server. They are complete without a script; scripts only make them nicer.
 //
 // It keeps nothing. What somebody has come to between two pages travels with
 // their browser, sealed by the door, in cookies that no script and no other site
@@ -131,9 +131,10 @@ func (s *Server) routes() {
 
 func nothingHere(*call) error { return fmt.Errorf("web: no such page: %w", fault.NotFound) }
 
-// content is what a browser may do with a page: load our style and pictures, and
-// send forms back to us.
-const content = "default-src 'none'; style-src 'self'; img-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+// content is what a browser may do with a page: load our style, our scripts and
+// pictures, and talk to us alone.
+const content = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; manifest-src 'self'; " +
+	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
