@@ -25,6 +25,7 @@ type call struct {
 	session string   // the cookie
 	who     *visitor // nil: nobody who has signed in
 	form    form
+	atEnd   []func() // given back when the call is over
 }
 
 // A visitor is somebody who has signed in.
@@ -82,12 +83,16 @@ func (c *call) readForm() error {
 		}
 		return fmt.Errorf("web: form: %w", fault.Invalid)
 	}
-	token := c.r.PostForm.Get("token")
-	if c.seed == "" || subtle.ConstantTimeCompare([]byte(token), []byte(c.formToken())) != 1 {
+	if !c.isOurs(c.r.PostForm.Get("token")) {
 		return fmt.Errorf("web: form: %w", errForged)
 	}
 	c.form = form{values: c.r.PostForm}
 	return nil
+}
+
+// isOurs reports whether a token is that of the forms of this session.
+func (c *call) isOurs(token string) bool {
+	return c.seed != "" && subtle.ConstantTimeCompare([]byte(token), []byte(c.formToken())) == 1
 }
 
 // recognise finds out who asks. A session that is over is nobody's.

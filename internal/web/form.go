@@ -14,8 +14,10 @@ import (
 
 // A form is what somebody filled in, and what is wrong with it.
 type form struct {
-	values url.Values
-	errs   []wrongField
+	values  url.Values
+	uploads map[string][]file // where a route takes files
+	spilled bool              // there were more of them than may be
+	errs    []wrongField
 }
 
 // A wrongField is what is wrong with one field, in words; with the field "" it is
@@ -30,9 +32,13 @@ const maxValue = 300
 func (f *form) value(name string) string { return strings.TrimSpace(f.raw(name)) }
 
 // raw returns it with its blanks: those of a password count.
-func (f *form) raw(name string) string {
-	v := f.values.Get(name)
-	if len(v) > maxValue || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+func (f *form) raw(name string) string { return f.text(name, maxValue) }
+
+// text returns what is in a field of several lines, which end with LF, if it has
+// at most limit bytes.
+func (f *form) text(name string, limit int) string {
+	v := strings.ReplaceAll(f.values.Get(name), "\r\n", "\n")
+	if len(v) > limit || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
 		return ""
 	}
 	return v

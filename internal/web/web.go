@@ -22,6 +22,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"vaguemestre/internal/fault"
 )
 
@@ -65,6 +67,8 @@ type Server struct {
 	paths map[string]bool // of pages that one can come back to
 	guard *http.CrossOriginProtection
 	local bool // the name of this machine is not ours to bind to HTTPS
+
+	inFlight *semaphore.Weighted // bytes of the files of forms
 }
 
 const (
@@ -95,7 +99,8 @@ func New(h Hub, cfg Config) (*Server, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Server{hub: h, cfg: cfg, mux: http.NewServeMux(), paths: map[string]bool{}, guard: http.NewCrossOriginProtection(), local: base.Hostname() == "localhost"}
+	s := &Server{hub: h, cfg: cfg, mux: http.NewServeMux(), paths: map[string]bool{}, guard: http.NewCrossOriginProtection(), local: base.Hostname() == "localhost",
+		inFlight: semaphore.NewWeighted(maxInFlight)}
 	if s.pages, err = newPages(cfg.Zone); err != nil {
 		return nil, err
 	}
@@ -112,6 +117,7 @@ type route struct {
 	signed bool              // only for somebody who has signed in
 	get    func(*call) error // nil: nothing is shown
 	post   func(*call) error // nil: nothing is taken
+	upload int64             // bytes of the files that a form sent there may carry together; 0: it carries none
 }
 
 func (s *Server) routes() {
@@ -155,11 +161,18 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answer runs a route within its bounds. An error that comes back has not been
 // told yet.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, to route) {
-	ctx, cancel := context.WithTimeout(r.Context(), timeLimit)
+	limit := timeLimit
+	if to.upload > 0 {
+		limit += uploadTime
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), limit)
 	defer cancel()
 	rec := &recorder{ResponseWriter: w}
 	c := s.newCall(rec, r.WithContext(ctx))
 	defer func() {
+		for _, f := range c.atEnd {
+			f()
+		}
 		if p := recover(); p != nil {
 			s.cfg.Log.Error("web panic", "path", to.path, "stack", string(debug.Stack()))
 			if rec.status == 0 {
@@ -189,7 +202,8 @@ func (s *Server) run(c *call, to route) error {
 	if act == nil {
 		return &wrongMethod{to.post != nil}
 	}
-	if c.r.Method == http.MethodPost {
+	posted := c.r.Method == http.MethodPost
+	if posted && to.upload == 0 {
 		if err := c.readForm(); err != nil {
 			return err
 		}
@@ -199,6 +213,11 @@ func (s *Server) run(c *call, to route) error {
 	}
 	if to.signed && c.who == nil {
 		return c.to(signInPath, "news.session-over")
+	}
+	if posted && to.upload > 0 { // files are taken of those only who may bring any
+		if err := c.readUpload(to.upload); err != nil {
+			return err
+		}
 	}
 	return act(c)
 }
@@ -224,6 +243,9 @@ func (r *recorder) Write(b []byte) (int, error) {
 	}
 	return r.ResponseWriter.Write(b)
 }
+
+// Unwrap lets an http.ResponseController reach the connection.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // above is the page that an address without one belongs to.
 func (s *Server) above(address string) string {
