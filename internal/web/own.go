@@ -23,6 +23,7 @@ var keeping = []route{
 	{path: securityPath + "/session", signed: true, post: (*call).endSession},
 	{path: securityPath + "/autres", signed: true, post: (*call).endOthers},
 	{path: securityPath + "/phrase", signed: true, post: (*call).setPhrase},
+	{path: passwordPath, signed: true, get: (*call).passwordPage, post: (*call).changePassword},
 	{path: mailPath, signed: true, get: (*call).newContactPage, post: (*call).beginContact},
 	{path: mailPath + "/code", signed: true, post: (*call).confirmContact},
 	{path: phonePath, signed: true, get: (*call).newContactPage, post: (*call).beginContact},

@@ -57,6 +57,20 @@ func TestWhatMattersAsksForAProofFirst(t *testing.T) {
 	}
 }
 
+func TestAPasswordIsChangedByWhoKnowsIt(t *testing.T) {
+	h := newHouse(t)
+	phone := h.browser().activates()
+	b := h.browser().signsIn()
+	const better = "Pont-Rouge.63"
+	b.open("/securite/mot-de-passe").at("/securite/mot-de-passe", "compte au moins 9")
+	b.send("/securite/mot-de-passe", "password", "faux", "new-password", better, "repeat", better).at("/securite/mot-de-passe", "pas le bon mot de passe")
+	b.send("/securite/mot-de-passe", "password", password, "new-password", "court", "repeat", "court").at("/securite/mot-de-passe", "Il manque un chiffre")
+	b.send("/securite/mot-de-passe", "password", password, "new-password", better, "repeat", "").at("/securite/mot-de-passe", "ne sont pas les mêmes")
+	b.send("/securite/mot-de-passe", "password", password, "new-password", better, "repeat", better).at("/securite", "Votre mot de passe est changé")
+	phone.open("/").at("/", "C'est la première fois")
+	phone.open("/connexion").send("/connexion", "login", login, "password", password).at("/connexion", "n'est pas le bon")
+}
+
 func TestAContactIsChanged(t *testing.T) {
 	h := newHouse(t)
 	b := h.browser().activates()

@@ -23,6 +23,7 @@ type securityKeeper interface {
 	Contact(ctx context.Context, a hub.Actor) (patient.Contact, error)
 	BeginContact(ctx context.Context, a hub.Actor, by hub.Channel, address string) error
 	ConfirmContact(ctx context.Context, a hub.Actor, by hub.Channel, code string) error
+	ChangePassword(ctx context.Context, at hub.Attempt, a hub.Actor, old, password string) error
 	SetPhrase(ctx context.Context, a hub.Actor, phrase string) error
 	HasTOTP(ctx context.Context, a hub.Actor) (bool, error)
 	BeginTOTP(ctx context.Context, a hub.Actor) (url, secret string, err error)
@@ -34,6 +35,8 @@ type securityKeeper interface {
 }
 
 const (
+	passwordPath = securityPath + "/mot-de-passe"
+
 	mailPath   = securityPath + "/courriel"
 	phonePath  = securityPath + "/telephone"
 	totpPath   = securityPath + "/authentificateur"

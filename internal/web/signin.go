@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"vaguemestre/internal/account"
 	"vaguemestre/internal/fault"
@@ -31,6 +32,8 @@ const (
 	homePath   = "/"
 	signInPath = "/connexion"
 	codePath   = "/connexion/code"
+
+	langLife = 365 * 24 * time.Hour
 )
 
 // common is for everybody.
@@ -55,7 +58,7 @@ func (c *call) home() error {
 }
 
 func (c *call) chooseLanguage() error {
-	c.set(langCookie, c.form.pick("lang", french, english), 365*hub.TrustLife/30)
+	c.set(langCookie, c.form.pick("lang", french, english), langLife)
 	back := c.form.value("back")
 	if !c.s.known(back) {
 		back = homePath

@@ -173,7 +173,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, to route) {
 		for _, f := range c.atEnd {
 			f()
 		}
-		if p := recover(); p != nil {
+		if p := recover(); p == http.ErrAbortHandler {
+			panic(p)
+		} else if p != nil {
 			s.cfg.Log.Error("web panic", "path", to.path, "stack", string(debug.Stack()))
 			if rec.status == 0 {
 				c.tell(fault.Internal)

@@ -198,6 +198,8 @@ async function lookAround(hand, looked) {
   await hand.press('Annuler', 'link')
   await page.goto(`${base}/securite/courriel`)
   await looked('new-contact')
+  await page.goto(`${base}/securite/mot-de-passe`)
+  await looked('new-password')
   await page.goto(`${base}/fermer`)
   await hand.at('Fermer mon espace')
   await looked('closing')
