@@ -18,7 +18,6 @@ import (
 	"net/url"
 	"path"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -121,7 +120,7 @@ type route struct {
 }
 
 func (s *Server) routes() {
-	for _, r := range slices.Concat(common, wayIn, proving, enrolling, keeping) {
+	for _, r := range table() {
 		s.paths[r.path] = r.get != nil
 		pattern := r.path
 		if pattern == "/" {

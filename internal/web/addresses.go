@@ -1,0 +1,30 @@
+package web
+
+import "slices"
+
+// table is every address of the pages: an area adds its own here.
+func table() []route {
+	return slices.Concat(
+		common,
+		wayIn,
+		proving,
+		enrolling,
+		keeping,
+	)
+}
+
+// An Address is one that the pages answer at, for whoever walks through them all.
+type Address struct {
+	Path   string // may hold {names}, as in http.ServeMux
+	Signed bool   // only for somebody who has signed in
+	Shows  bool   // answers GET
+	Takes  bool   // answers POST
+}
+
+// Addresses lists them.
+func Addresses() (list []Address) {
+	for _, r := range table() {
+		list = append(list, Address{r.path, r.signed, r.get != nil, r.post != nil})
+	}
+	return list
+}
