@@ -18,6 +18,7 @@
 //	answer report post                of patients, what the sender is told
 //	mailbox listing content change  a mailbox as its owner sees it, with the documents
 //	folders shelves shelfview         on shelves beside the mails
+//	messageid                         how pages name a mail
 //	documents submit examine        documents into a record: out of a mail or by
 //	integration versions amend        themselves, checked, replaced, changed, announced,
 //	announce doubts                   and those of doubtful identity

@@ -183,7 +183,7 @@ func (rec *record) refs() ([]string, error) {
 func (rec *record) entry() (*Entry, error) {
 	d := itemDecoder(rec.item)
 	envelope, structure := d.bytes(), d.bytes()
-	e := &Entry{UID: rec.uid, Received: time.Unix(rec.received, 0).UTC(), Size: rec.size}
+	e := &Entry{UID: rec.uid, ID: rec.id, Received: time.Unix(rec.received, 0).UTC(), Size: rec.size}
 	if d.bad {
 		return nil, corrupt("item")
 	}

@@ -133,6 +133,7 @@ const (
 // An Entry is what a listing shows of a message, made once, at filing.
 type Entry struct {
 	UID       UID
+	ID        string // names the message in its mailbox, wherever it is moved; its copies share it
 	Received  time.Time
 	Size      int64
 	Envelope  message.Envelope

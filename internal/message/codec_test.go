@@ -3,6 +3,7 @@ package message
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -39,6 +40,32 @@ func TestAListingReadsWhatFilingWrote(t *testing.T) {
 		}
 		checkForms(t, m)
 	})
+}
+
+func TestAnEnvelopeKeepsTheEndsOfALongThread(t *testing.T) {
+	refs := "<first@x.test>"
+	for i := range 40 {
+		refs += fmt.Sprintf(" <%d@x.test>", i)
+	}
+	m, err := Parse([]byte("Subject: x\r\nReferences: "+refs+"\r\n\r\n"), Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := m.Envelope().References
+	if len(got) != maxReferences || got[0] != "first@x.test" || got[1] != "21@x.test" || got[len(got)-1] != "39@x.test" {
+		t.Errorf("references %q", got)
+	}
+	checkForms(t, m)
+}
+
+func TestAnEnvelopeOfBeforeReferencesIsRead(t *testing.T) {
+	e := Envelope{Subject: "Bonjour", MessageID: "a@x.test", InReplyTo: []string{"b@x.test"}}
+	w := writer{[]byte{firstEnvelope}}
+	w.envelope(e)
+	got, err := ParseEnvelope(w.b)
+	if diff := cmp.Diff(e, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+		t.Errorf("%v\n%s", err, diff)
+	}
 }
 
 func FuzzParseEnvelope(f *testing.F) {

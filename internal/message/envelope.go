@@ -19,17 +19,28 @@ type Envelope struct {
 	Cc       []Address
 	Bcc      []Address
 
-	MessageID string   // without angle brackets
-	InReplyTo []string // without angle brackets
+	MessageID  string   // without angle brackets
+	InReplyTo  []string // without angle brackets
+	References []string // without angle brackets, the oldest first; of a mail within another, none
 }
 
-const maxSubject = 4096
+const (
+	maxSubject    = 4096
+	maxReferences = 20 // kept of one mail: the first of all, and the last
+)
 
 // Envelope returns the envelope of m.
 func (m *Mail) Envelope() Envelope { return m.header.Envelope() }
 
 // Envelope returns the envelope of the mail with this header.
-func (h Header) Envelope() Envelope { return h.envelope(maxAddresses) }
+func (h Header) Envelope() Envelope {
+	e := h.envelope(maxAddresses)
+	e.References = messageIDs(h.Raw("References"))
+	if n := len(e.References); n > maxReferences {
+		e.References = slices.Delete(e.References, 1, n-maxReferences+1)
+	}
+	return e
+}
 
 // envelope returns the envelope with at most max entries in a list.
 func (h Header) envelope(max int) Envelope {
@@ -55,26 +66,46 @@ func (h Header) envelope(max int) Envelope {
 	return e
 }
 
-const envelopeVersion = 1
+const (
+	envelopeVersion = 2
+	firstEnvelope   = 1 // without References
+)
 
 // AppendBinary appends the compact form of e, which ParseEnvelope reads:
 //
 //	version, number of addresses, number of identifiers,
-//	date (0, or 1 with seconds and minutes of zone), texts, six lists
+//	date (0, or 1 with seconds and minutes of zone), texts, six lists,
+//	number of references, references
 //
 // A Sender or ReplyTo equal to From is written as an empty list. It never
 // fails.
 func (e Envelope) AppendBinary(b []byte) ([]byte, error) {
 	w := writer{append(b, envelopeVersion)}
 	w.envelope(e)
+	w.int(len(e.References))
+	for _, id := range e.References {
+		w.string(id)
+	}
 	return w.b, nil
 }
 
 // ParseEnvelope reads what AppendBinary wrote; anything else is fault.Corrupt.
 // The strings of the result share one copy of b.
 func ParseEnvelope(b []byte) (Envelope, error) {
-	r := newReader(b, envelopeVersion)
+	version := byte(envelopeVersion)
+	if len(b) > 0 && b[0] == firstEnvelope {
+		version = firstEnvelope
+	}
+	r := newReader(b, version)
 	e := r.envelope()
+	if version != firstEnvelope {
+		if n := r.count(1); n > 0 {
+			e.References = make([]string, n)
+		}
+		for i := range e.References {
+			e.References[i] = r.string()
+		}
+	}
 	if err := r.end("envelope"); err != nil {
 		return Envelope{}, err
 	}
