@@ -298,7 +298,12 @@ func TestThePagesLockTheBrowser(t *testing.T) {
 }
 
 func TestTheStyleIsServedForLong(t *testing.T) {
-	b := newHouse(t).browser().open("/web/style.css")
+	b := newHouse(t).browser().open("/")
+	style := regexp.MustCompile(`<link rel="stylesheet" href="([^"]+)">`).FindStringSubmatch(b.page)
+	if style == nil {
+		t.Fatal("no style")
+	}
+	b.open(style[1])
 	if len(b.page) == 0 || !strings.HasPrefix(b.header.Get("Content-Type"), "text/css") || !strings.Contains(b.header.Get("Cache-Control"), "immutable") {
 		t.Errorf("%d bytes, %v", len(b.page), b.header)
 	}
