@@ -12,13 +12,14 @@ import (
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/pdsm"
 )
 
 // readBinary gives the document itself: its bytes, or, to whoever asks for
 // FHIR only, a Binary with them in base64. Its bytes never change. With ".pdf"
 // after the id it is the PDF beside the document.
 func (c *call) readBinary() (answer, error) {
-	if c.method == http.MethodHead && !strings.HasSuffix(c.id, renditionSuffix) { // what it would be; nothing is opened
+	if c.method == http.MethodHead && !strings.HasSuffix(c.id, pdsm.RenditionSuffix) { // what it would be; nothing is opened
 		d, err := c.hub.Document(c.ctx, c.actor, c.id)
 		if err != nil {
 			return answer{}, err
@@ -40,8 +41,8 @@ func (c *call) readBinary() (answer, error) {
 
 func (c *call) openBinary(held *hold) (answer, error) {
 	open, id, media := c.hub.OpenDocument, c.id, ""
-	if of, shown := strings.CutSuffix(c.id, renditionSuffix); shown {
-		open, id, media = c.hub.OpenRendition, of, renditionMedia
+	if of, shown := strings.CutSuffix(c.id, pdsm.RenditionSuffix); shown {
+		open, id, media = c.hub.OpenRendition, of, pdsm.RenditionMedia
 	}
 	d, content, err := open(c.ctx, c.actor, id)
 	if err != nil {

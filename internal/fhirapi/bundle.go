@@ -10,6 +10,7 @@ import (
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/pdsm"
 	"vaguemestre/vault"
 )
 
@@ -178,7 +179,7 @@ func (p *provision) list(e sentEntry) error {
 	if json.Unmarshal(e.Resource, &l) != nil {
 		return invalid("Une List n'est pas lisible.", "A List cannot be read.")
 	}
-	switch code := codeOf(l.Code).Code; {
+	switch code := pdsm.CodeOf(l.Code).Code; {
 	case code == "submissionset" && p.set == nil:
 		p.set = &l
 	case code == "folder":
@@ -219,14 +220,14 @@ func setOf(l *fhir.List) vault.SubmissionSet {
 	s := vault.SubmissionSet{ID: listID(l.Identifier), Title: l.Title, Time: readTime(l.Date)}
 	for _, x := range l.Extension {
 		switch {
-		case x.URL == extSourceID && x.Identifier != nil:
+		case x.URL == pdsm.ExtSourceID && x.Identifier != nil:
 			s.Source = strings.TrimPrefix(x.Identifier.Value, "urn:oid:")
-		case x.URL == extDesignation:
-			s.ContentType = codeOf(x.CodeableConcept)
+		case x.URL == pdsm.ExtDesignation:
+			s.ContentType = pdsm.CodeOf(x.CodeableConcept)
 		}
 	}
 	if s.ID == "" {
-		s.ID = strings.TrimPrefix(uuid(vault.NewID()), "urn:")
+		s.ID = strings.TrimPrefix(pdsm.UUID(vault.NewID()), "urn:")
 	}
 	return s
 }
@@ -236,11 +237,11 @@ func setOf(l *fhir.List) vault.SubmissionSet {
 func listID(ids []fhir.Identifier) string {
 	for _, i := range ids {
 		if i.Use == "usual" {
-			return uniqueID(&i)
+			return pdsm.UniqueID(&i)
 		}
 	}
 	if len(ids) > 0 {
-		return uniqueID(&ids[0])
+		return pdsm.UniqueID(&ids[0])
 	}
 	return ""
 }
@@ -254,7 +255,7 @@ func (p *provision) checkReplaced() error {
 		id := referredID(target)
 		if v, err := url.ParseQuery(condition); err == nil && v.Get("identifier") != "" {
 			t := parseToken(v.Get("identifier"))
-			id = uniqueID(&fhir.Identifier{System: t.system, Value: t.code})
+			id = pdsm.UniqueID(&fhir.Identifier{System: t.system, Value: t.code})
 		}
 		replaced := slices.ContainsFunc(p.subs, func(s hub.Submission) bool { return s.Replaces == id && id != "" })
 		if !replaced || !supersedes(e, p.cfg.Limits.Body) {
@@ -296,7 +297,7 @@ func (p *provision) response(views []hub.DocumentView) fhir.Bundle {
 		}
 	}
 	made := func(kind, id, version string) *fhir.BundleResponse {
-		r := &fhir.BundleResponse{Status: "201 Created", Location: kind + "/" + id, LastModified: stamp(p.cfg.Now())}
+		r := &fhir.BundleResponse{Status: "201 Created", Location: kind + "/" + id, LastModified: pdsm.Stamp(p.cfg.Now())}
 		if version != "" {
 			r.Location, r.Etag = r.Location+"/_history/"+version, `W/"`+version+`"`
 		}
@@ -317,10 +318,10 @@ func (p *provision) response(views []hub.DocumentView) fhir.Bundle {
 			var l fhir.List
 			_ = json.Unmarshal(e.Resource, &l) // it was read before
 			group := or(l.Title, listID(l.Identifier))
-			if codeOf(l.Code).Code == "submissionset" {
+			if pdsm.CodeOf(l.Code).Code == "submissionset" {
 				group = views[0].Entry.Set.ID
 			}
-			r = made(kind, groupID(p.record, codeOf(l.Code).Code, group), "")
+			r = made(kind, groupID(p.record, pdsm.CodeOf(l.Code).Code, group), "")
 		default:
 			r = &fhir.BundleResponse{Status: "200 OK"}
 		}

@@ -9,13 +9,14 @@ import (
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/pdsm"
 	"vaguemestre/vault"
 )
 
 // change says what operations make of a document.
 func (s *Server) change(d hub.DocumentView, ops []operation) (hub.DocumentChange, error) {
 	var change hub.DocumentChange
-	now := s.documentReference(d)
+	now := s.out.DocumentReference(d)
 	text, err := json.Marshal(map[string]any{"status": now.Status, "securityLabel": now.SecurityLabel, "extension": now.Extension})
 	if err != nil {
 		return change, err
@@ -49,10 +50,10 @@ func (s *Server) difference(d hub.DocumentView, doc map[string]any, whole bool) 
 	if json.Unmarshal(text, &want) != nil {
 		return c, badPatch()
 	}
-	confidentiality, flags, err := readLabels(want.SecurityLabel)
+	confidentiality, flags, known := pdsm.ReadLabels(want.SecurityLabel)
 	switch {
-	case err != nil:
-		return c, err
+	case !known:
+		return c, unknownLabel()
 	case confidentiality != "" && confidentiality != or(d.Entry.Confidentiality, "N"):
 		return c, onlyChangeable()
 	}
@@ -63,16 +64,16 @@ func (s *Server) difference(d hub.DocumentView, doc map[string]any, whole bool) 
 		switch {
 		case e.Boolean == nil:
 			return c, onlyChangeable()
-		case e.URL == extArchived && *e.Boolean:
+		case e.URL == pdsm.ExtArchived && *e.Boolean:
 			flags |= vault.Archived
-		case e.URL == extDeleted && *e.Boolean:
+		case e.URL == pdsm.ExtDeleted && *e.Boolean:
 			flags |= vault.Deleted
-		case e.URL != extArchived && e.URL != extDeleted:
+		case e.URL != pdsm.ExtArchived && e.URL != pdsm.ExtDeleted:
 			return c, onlyChangeable()
 		}
 	}
 	switch want.Status {
-	case documentStatus(d.Flags):
+	case pdsm.DocumentStatus(d.Flags):
 	case "superseded", "entered-in-error": // how clients say that a document is withdrawn
 		flags |= vault.Deleted
 	case "current":
@@ -121,7 +122,7 @@ func (c *call) patchByIdentifier() (answer, error) {
 			fr: "Indiquez identifier=système|valeur.", en: "Name identifier=system|value."}
 	}
 	t := parseToken(id)
-	record := c.seen.of(c.actor, uniqueID(&fhir.Identifier{System: t.system, Value: t.code}))
+	record := c.seen.of(c.actor, pdsm.UniqueID(&fhir.Identifier{System: t.system, Value: t.code}))
 	if record == "" || c.namesPatient() {
 		var err error
 		if record, err = c.recordOf(); err != nil {
@@ -179,4 +180,8 @@ func seen(version string, err error) error {
 		return &problem{kind: fault.Conflict, fr: r.FR, en: r.EN}
 	}
 	return err
+}
+
+func unknownLabel() error {
+	return unprocessable("Un code de securityLabel n'est pas connu ici.", "A code of securityLabel is not known here.")
 }

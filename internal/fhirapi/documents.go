@@ -1,12 +1,14 @@
 package fhirapi
 
 import (
+	"slices"
 	"strings"
 	"time"
 
 	"vaguemestre/internal/cda"
 	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/pdsm"
 	"vaguemestre/vault"
 )
 
@@ -34,7 +36,7 @@ func (c *call) documentAnswer(d hub.DocumentView) answer {
 // show writes a document for the actor, and remembers that they saw it.
 func (c *call) show(d hub.DocumentView) fhir.DocumentReference {
 	c.seen.saw(c.actor, d)
-	return c.documentReference(d)
+	return c.out.DocumentReference(d)
 }
 
 var documents = listing[hub.DocumentView]{
@@ -72,7 +74,7 @@ func documentCodes(s *Server) []docs {
 			tokens: func(d hub.DocumentView) []token { return documentTokens(s, d) }},
 		{name: "status", kind: "token", url: base + "DocumentReference-status",
 			tokens: func(d hub.DocumentView) []token {
-				return []token{{"http://hl7.org/fhir/document-reference-status", documentStatus(d.Flags)}}
+				return []token{{"http://hl7.org/fhir/document-reference-status", pdsm.DocumentStatus(d.Flags)}}
 			}},
 		code("type", base+"clinical-type", func(e *vault.Entry) []token { return typeTokens(e.TypeCode) }),
 		code("category", base+"DocumentReference-category", func(e *vault.Entry) []token { return tokensOf(vault.Code{Code: e.Class, System: cda.SystemClass}) }),
@@ -80,12 +82,12 @@ func documentCodes(s *Server) []docs {
 		code("setting", base+"DocumentReference-setting", func(e *vault.Entry) []token { return tokensOf(e.PracticeSetting) }),
 		code("event", base+"DocumentReference-event", func(e *vault.Entry) []token { return tokensOf(e.EventCodes...) }),
 		code("format", base+"DocumentReference-format", func(e *vault.Entry) []token {
-			return tokensOf(vault.Code{Code: formatOf(e), System: formatSystem(formatOf(e))})
+			return tokensOf(vault.Code{Code: pdsm.FormatOf(e), System: pdsm.FormatSystem(pdsm.FormatOf(e))})
 		}),
 		code("contenttype", base+"DocumentReference-contenttype", func(e *vault.Entry) []token { return tokensOf(vault.Code{Code: e.MediaType}) }),
 		{name: "security-label", kind: "token", url: base + "DocumentReference-security-label", tokens: labelTokens},
-		{name: "PDSm_isArchived", kind: "token", url: pdsm + "SearchParameter/PDSm-isArchived", tokens: archivedTokens},
-		{name: "isArchived", kind: "token", url: pdsm + "SearchParameter/PDSm-isArchived", tokens: archivedTokens},
+		{name: "PDSm_isArchived", kind: "token", url: pdsm.IG + "SearchParameter/PDSm-isArchived", tokens: archivedTokens},
+		{name: "isArchived", kind: "token", url: pdsm.IG + "SearchParameter/PDSm-isArchived", tokens: archivedTokens},
 		{name: "author", kind: "reference", url: base + "DocumentReference-author", tokens: authorTokens},
 		{name: "author.identifier", kind: "token", url: base + "DocumentReference-author", tokens: authorTokens},
 		{name: "authenticator", kind: "reference", url: base + "DocumentReference-authenticator",
@@ -94,7 +96,7 @@ func documentCodes(s *Server) []docs {
 		{name: "related", kind: "reference", url: base + "DocumentReference-related", tokens: replacedTokens},
 		{name: "description", kind: "string", url: base + "DocumentReference-description",
 			texts: func(d hub.DocumentView) []string { return some(d.Entry.Comments) }},
-		{name: "title", kind: "string", url: pdsm + "SearchParameter/title",
+		{name: "title", kind: "string", url: pdsm.IG + "SearchParameter/title",
 			texts:   func(d hub.DocumentView) []string { return some(d.Entry.Title) },
 			sortKey: func(d hub.DocumentView) string { return fold(d.Entry.Title) }},
 	}
@@ -106,19 +108,19 @@ func documentDates() []docs {
 			span:    func(d hub.DocumentView) (span, bool) { t := get(&d.Entry); return instant(t), !t.IsZero() },
 			sortKey: func(d hub.DocumentView) string { return sortable(get(&d.Entry)) }}
 	}
-	start := func(e *vault.Entry) time.Time { from, _ := period(e); return from }
-	end := func(e *vault.Entry) time.Time { _, to := period(e); return to }
+	start := func(e *vault.Entry) time.Time { from, _ := pdsm.Period(e); return from }
+	end := func(e *vault.Entry) time.Time { _, to := pdsm.Period(e); return to }
 	return []docs{
 		at("date", base+"DocumentReference-date", func(e *vault.Entry) time.Time { return e.Filed }),
 		at("_lastUpdated", base+"Resource-lastUpdated", func(e *vault.Entry) time.Time { return e.Filed }),
-		at("creation", mhd+"SearchParameter/DocumentReference-Creation", func(e *vault.Entry) time.Time { return e.Created }),
-		at("PDSm_DocumentReference_period-start", pdsm+"SearchParameter/PDSm-DocumentReference-period-start", start),
-		at("period-start", pdsm+"SearchParameter/PDSm-DocumentReference-period-start", start),
-		at("PDSm_DocumentReference_period-end", pdsm+"SearchParameter/PDSm-DocumentReference-period-end", end),
-		at("period-end", pdsm+"SearchParameter/PDSm-DocumentReference-period-end", end),
+		at("creation", pdsm.MHD+"SearchParameter/DocumentReference-Creation", func(e *vault.Entry) time.Time { return e.Created }),
+		at("PDSm_DocumentReference_period-start", pdsm.IG+"SearchParameter/PDSm-DocumentReference-period-start", start),
+		at("period-start", pdsm.IG+"SearchParameter/PDSm-DocumentReference-period-start", start),
+		at("PDSm_DocumentReference_period-end", pdsm.IG+"SearchParameter/PDSm-DocumentReference-period-end", end),
+		at("period-end", pdsm.IG+"SearchParameter/PDSm-DocumentReference-period-end", end),
 		{name: "period", kind: "date", url: base + "DocumentReference-period",
 			span: func(d hub.DocumentView) (span, bool) {
-				from, to := period(&d.Entry)
+				from, to := pdsm.Period(&d.Entry)
 				if !to.IsZero() {
 					to = to.Add(time.Second)
 				}
@@ -139,7 +141,7 @@ func tokensOf(codes ...vault.Code) []token {
 	var out []token
 	for _, c := range codes {
 		if c.Code != "" {
-			out = append(out, token{systemOf(c.System), c.Code})
+			out = append(out, token{pdsm.SystemOf(c.System), c.Code})
 		}
 	}
 	return out
@@ -154,11 +156,11 @@ func typeTokens(code string) []token {
 }
 
 func labelTokens(d hub.DocumentView) []token {
-	out := []token{{sysConfidentiality, or(d.Entry.Confidentiality, "N")}}
-	for _, l := range labels {
-		for _, code := range l.codes {
-			if d.Flags&l.flag != 0 {
-				out = append(out, token{sysVisibility, code})
+	out := []token{{pdsm.SysConfidentiality, or(d.Entry.Confidentiality, "N")}}
+	for _, l := range pdsm.Labels {
+		for _, code := range l.Codes {
+			if d.Flags&l.Flag != 0 {
+				out = append(out, token{pdsm.SysVisibility, code})
 			}
 		}
 	}
@@ -176,7 +178,7 @@ func archivedTokens(d hub.DocumentView) []token {
 // that says which kind they are, and with the number alone.
 func personTokens(a vault.Author) []token {
 	var out []token
-	for system, id := range map[string]string{sysPerson: a.ID, sysOrganisation: a.OrganisationID} {
+	for system, id := range map[string]string{pdsm.SysPerson: a.ID, pdsm.SysOrganisation: a.OrganisationID} {
 		if id != "" {
 			out = append(out, token{system, id})
 		}
@@ -199,9 +201,23 @@ func authorTokens(d hub.DocumentView) []token {
 func replacedTokens(d hub.DocumentView) []token {
 	var out []token
 	for _, id := range d.Entry.Replaces {
-		if i := uniqueIdentifier(id); i != nil {
+		if i := pdsm.UniqueIdentifier(id); i != nil {
 			out = append(out, token{i.System, i.Value})
 		}
+	}
+	return out
+}
+
+// hasID reports whether an identifier is one of a document's.
+func hasID(s *Server, d hub.DocumentView, id string) bool {
+	want := parseToken(id)
+	return slices.ContainsFunc(documentTokens(s, d), want.matches)
+}
+
+func documentTokens(s *Server, d hub.DocumentView) []token {
+	var out []token
+	for _, i := range s.out.Identifiers(d) {
+		out = append(out, token{i.System, i.Value})
 	}
 	return out
 }

@@ -30,6 +30,7 @@ import (
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/patient"
+	"vaguemestre/internal/pdsm"
 	"vaguemestre/policy"
 )
 
@@ -111,6 +112,7 @@ type Server struct {
 	hub      Hub
 	cfg      Config
 	path     string // of Base
+	out      pdsm.Writer
 	types    map[string]*resource
 	metadata []byte
 	cursors  cursors
@@ -155,6 +157,7 @@ func New(h Hub, cfg Config) (*Server, error) {
 	}
 	cfg.Base = strings.TrimSuffix(cfg.Base, "/")
 	s := &Server{hub: h, cfg: cfg, bodies: newRoom(int64(cfg.Limits.Bodies), int64(cfg.Limits.Body.Bytes)), contents: newRoom(int64(cfg.Limits.Contents), 2*int64(cfg.Limits.Body.Bytes)), path: strings.TrimSuffix(base.Path, "/"), types: map[string]*resource{}}
+	s.out = pdsm.Writer{Base: cfg.Base, Binary: func(id string) string { return s.url("Binary", id) }}
 	for _, r := range s.resources() {
 		s.types[r.name] = r
 	}

@@ -9,6 +9,7 @@ import (
 
 	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/pdsm"
 )
 
 // A group is documents that were sent together (lot de soumission), or put into
@@ -62,37 +63,36 @@ func groupsOf(docs []hub.DocumentView) []group {
 // listResource writes a group.
 func (s *Server) listResource(g group) fhir.List {
 	first := g.members[0]
-	subject := s.subject(first.Patient)
+	subject := pdsm.Subject(first.Patient)
 	l := fhir.List{
-		Kind: "List", ID: g.id, Meta: &fhir.Meta{Profile: []string{profileFolder}}, Status: "current", Mode: "working",
-		Code:    &fhir.CodeableConcept{Coding: []fhir.Coding{{System: sysListTypes, Code: g.code}}},
-		Subject: &subject, Date: stamp(g.date), Title: g.name,
-		Identifier: []fhir.Identifier{{Use: "official", System: uriSystem, Value: uuid(g.id)}},
+		Kind: "List", ID: g.id, Meta: &fhir.Meta{Profile: []string{pdsm.ProfileFolder}}, Status: "current", Mode: "working",
+		Code:    &fhir.CodeableConcept{Coding: []fhir.Coding{{System: pdsm.SysListTypes, Code: g.code}}},
+		Subject: &subject, Date: pdsm.Stamp(g.date), Title: g.name,
+		Identifier: []fhir.Identifier{{Use: "official", System: pdsm.URISystem, Value: pdsm.UUID(g.id)}},
 	}
 	for _, d := range g.members {
 		l.Entry = append(l.Entry, fhir.ListEntry{Item: fhir.Reference{Reference: "DocumentReference/" + d.ID}})
 	}
 	if g.code == "folder" {
-		l.Extension = []fhir.Extension{{URL: extDesignation, CodeableConcept: &fhir.CodeableConcept{Text: g.name}}}
+		l.Extension = []fhir.Extension{{URL: pdsm.ExtDesignation, CodeableConcept: &fhir.CodeableConcept{Text: g.name}}}
 		return l
 	}
 	set := first.Entry.Set
-	l.Meta.Profile[0], l.Title = profileSet, set.Title
-	designation := concept(set.ContentType)
+	l.Meta.Profile[0], l.Title = pdsm.ProfileSet, set.Title
+	designation := pdsm.Concept(set.ContentType)
 	if designation == nil {
 		designation = &fhir.CodeableConcept{Text: or(set.Title, "Lot de soumission")}
 	}
-	l.Extension = []fhir.Extension{{URL: extDesignation, CodeableConcept: designation}}
+	l.Extension = []fhir.Extension{{URL: pdsm.ExtDesignation, CodeableConcept: designation}}
 	if set.Source != "" {
-		l.Extension = append(l.Extension, fhir.Extension{URL: extSourceID, Identifier: &fhir.Identifier{System: uriSystem, Value: "urn:oid:" + set.Source}})
+		l.Extension = append(l.Extension, fhir.Extension{URL: pdsm.ExtSourceID, Identifier: &fhir.Identifier{System: pdsm.URISystem, Value: "urn:oid:" + set.Source}})
 	}
-	if i := uniqueIdentifier(set.ID); i != nil {
+	if i := pdsm.UniqueIdentifier(set.ID); i != nil {
 		i.Use = "usual"
 		l.Identifier = append(l.Identifier, *i)
 	}
-	people := fhir.DocumentReference{}
-	source := contained{&people}.author("author", first.Entry.Author, first.Entry.Depositor, first.Patient)
-	l.Contained, l.Source = people.Contained, &source
+	source := pdsm.Author(&l.Contained, "author", first.Entry.Author, first.Entry.Depositor, first.Patient)
+	l.Source = &source
 	return l
 }
 
@@ -127,7 +127,7 @@ var lists = listing[group]{
 	criteria: []criterion[group]{
 		{name: "_id", kind: "token", url: base + "Resource-id", tokens: func(g group) []token { return []token{{code: g.id}} },
 			sortKey: func(g group) string { return g.id }},
-		{name: "code", kind: "token", url: base + "clinical-code", tokens: func(g group) []token { return []token{{sysListTypes, g.code}} }},
+		{name: "code", kind: "token", url: base + "clinical-code", tokens: func(g group) []token { return []token{{pdsm.SysListTypes, g.code}} }},
 		{name: "status", kind: "token", url: base + "List-status",
 			tokens: func(group) []token { return []token{{"http://hl7.org/fhir/list-status", "current"}} }},
 		{name: "identifier", kind: "token", url: base + "clinical-identifier", tokens: groupTokens},
@@ -141,9 +141,9 @@ var lists = listing[group]{
 		}},
 		{name: "source", kind: "reference", url: base + "List-source", tokens: func(g group) []token { return authorTokens(g.members[0]) }},
 		{name: "source.identifier", kind: "token", url: base + "List-source", tokens: func(g group) []token { return authorTokens(g.members[0]) }},
-		{name: "DesignationType", kind: "token", url: mhd + "SearchParameter/List-DesignationType",
+		{name: "DesignationType", kind: "token", url: pdsm.MHD + "SearchParameter/List-DesignationType",
 			tokens: func(g group) []token { return tokensOf(g.members[0].Entry.Set.ContentType) }},
-		{name: "SourceId", kind: "token", url: mhd + "SearchParameter/List-SourceId", tokens: sourceTokens},
+		{name: "SourceId", kind: "token", url: pdsm.MHD + "SearchParameter/List-SourceId", tokens: sourceTokens},
 		{name: "item", kind: "reference", url: base + "List-item", tokens: func(g group) []token {
 			var out []token
 			for _, d := range g.members {
@@ -155,8 +155,8 @@ var lists = listing[group]{
 }
 
 func groupTokens(g group) []token {
-	out := []token{{uriSystem, uuid(g.id)}}
-	if i := uniqueIdentifier(g.members[0].Entry.Set.ID); i != nil && g.code == "submissionset" {
+	out := []token{{pdsm.URISystem, pdsm.UUID(g.id)}}
+	if i := pdsm.UniqueIdentifier(g.members[0].Entry.Set.ID); i != nil && g.code == "submissionset" {
 		out = append(out, token{i.System, i.Value})
 	}
 	return out
@@ -164,7 +164,7 @@ func groupTokens(g group) []token {
 
 func sourceTokens(g group) []token {
 	if id := g.members[0].Entry.Set.Source; id != "" && g.code == "submissionset" {
-		return []token{{uriSystem, "urn:oid:" + id}, {"", id}}
+		return []token{{pdsm.URISystem, "urn:oid:" + id}, {"", id}}
 	}
 	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 	"unicode"
 
+	"vaguemestre/internal/pdsm"
+
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -25,14 +27,14 @@ func parseToken(s string) tokenTest {
 			i++
 		case '|':
 			system, code := unescape(s[:i]), unescape(s[i+1:])
-			return tokenTest{token{canonicalSystem(system), code}, false, code == ""}
+			return tokenTest{token{pdsm.CanonicalSystem(system), code}, false, code == ""}
 		}
 	}
 	return tokenTest{token{"", unescape(s)}, true, false}
 }
 
 func (w tokenTest) matches(t token) bool {
-	return (w.anySystem || canonicalSystem(t.system) == w.system) && (w.anyCode || strings.EqualFold(t.code, w.code))
+	return (w.anySystem || pdsm.CanonicalSystem(t.system) == w.system) && (w.anyCode || strings.EqualFold(t.code, w.code))
 }
 
 // stringTests make the test of a text against a value, by modifier: case and
@@ -100,15 +102,6 @@ func startsBefore(i span, t time.Time) bool { return i.from.IsZero() || i.from.B
 
 func endsAfter(i span, t time.Time) bool { return i.to.IsZero() || i.to.After(t) }
 
-// paris is the zone of a date that names none.
-var paris = func() *time.Location {
-	l, err := time.LoadLocation("Europe/Paris")
-	if err != nil { // a system without zones: winter time
-		return time.FixedZone("CET", 3600)
-	}
-	return l
-}()
-
 // spanOf returns the time that a date of any precision covers.
 func spanOf(s string) (span, bool) {
 	for _, form := range []struct {
@@ -123,7 +116,7 @@ func spanOf(s string) (span, bool) {
 		{"2006-01-02T15:04:05", func(t time.Time) time.Time { return t.Add(time.Second) }},
 		{time.RFC3339, func(t time.Time) time.Time { return t.Add(time.Second) }},
 	} {
-		if t, err := time.ParseInLocation(form.layout, s, paris); err == nil {
+		if t, err := time.ParseInLocation(form.layout, s, pdsm.Paris); err == nil {
 			return span{t, form.end(t)}, true
 		}
 	}
@@ -132,3 +125,13 @@ func spanOf(s string) (span, bool) {
 
 // sortable writes a time so that texts sort as times do.
 func sortable(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000000") }
+
+// readTime reads a date or an instant; one that is less precise begins the span
+// it covers. What is no time is zero.
+func readTime(s string) time.Time {
+	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+		return t
+	}
+	v, _ := spanOf(s)
+	return v.from
+}

@@ -5,14 +5,12 @@ import (
 
 	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/pdsm"
 	"vaguemestre/policy"
 )
 
-// sysRole names the roles of policy, sysJ01 the professions.
-const (
-	sysRole = "urn:vaguemestre:role"
-	sysJ01  = "urn:oid:1.2.250.1.213.1.1.4.5"
-)
+// sysRole names the roles of policy.
+const sysRole = "urn:vaguemestre:role"
 
 // whoCanSee tells the patient who may see a document, and why. The professions
 // that may not are summed up, a row for each rule, unless all=true asks for them.
@@ -45,7 +43,7 @@ func viewerParameter(v hub.Viewer) fhir.Parameter {
 	who := v.Name
 	if v.Profession != "" {
 		who = or(who, v.Profession.Label())
-		p.Part = append(p.Part, fhir.Parameter{Name: "profession", Coding: &fhir.Coding{System: sysJ01, Code: string(v.Profession), Display: v.Profession.Label()}})
+		p.Part = append(p.Part, fhir.Parameter{Name: "profession", Coding: &fhir.Coding{System: pdsm.SysJ01, Code: string(v.Profession), Display: v.Profession.Label()}})
 	}
 	if who != "" {
 		p.Part = append(p.Part, fhir.Parameter{Name: "who", String: who})
@@ -76,9 +74,9 @@ func (c *call) seeAs() (answer, error) {
 		return answer{}, err
 	}
 	total := len(docs)
-	b := fhir.Bundle{Kind: "Bundle", Type: "searchset", Total: &total, Timestamp: stamp(c.cfg.Now())}
+	b := fhir.Bundle{Kind: "Bundle", Type: "searchset", Total: &total, Timestamp: pdsm.Stamp(c.cfg.Now())}
 	for _, d := range docs {
-		b.Entry = append(b.Entry, fhir.BundleEntry{FullURL: c.url("DocumentReference", d.ID), Resource: c.documentReference(d), Search: &fhir.BundleSearch{Mode: "match"}})
+		b.Entry = append(b.Entry, fhir.BundleEntry{FullURL: c.url("DocumentReference", d.ID), Resource: c.out.DocumentReference(d), Search: &fhir.BundleSearch{Mode: "match"}})
 	}
 	return answer{resource: b}, nil
 }
@@ -99,7 +97,7 @@ func (c *call) breakGlass() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{resource: fhir.Parameters{Kind: "Parameters", Parameter: []fhir.Parameter{{Name: "until", DateTime: stamp(until)}}}}, nil
+	return answer{resource: fhir.Parameters{Kind: "Parameters", Parameter: []fhir.Parameter{{Name: "until", DateTime: pdsm.Stamp(until)}}}}, nil
 }
 
 // declareCare takes the word of a professional on what they are to the patient.

@@ -7,6 +7,7 @@ import (
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/pdsm"
 )
 
 // A reply is what a kind of failure is in FHIR: a status of HTTP, a code of the
@@ -59,12 +60,8 @@ var codes = map[int]reply{
 	906: {status: http.StatusUnprocessableEntity, code: "processing"},    // any other
 }
 
-// codeSystem names the refusals 900 to 906 in a coding, ruleSystem the rules of
-// policy.
-const (
-	codeSystem = "urn:oid:1.2.250.1.213.1.1.4.900"
-	ruleSystem = "urn:vaguemestre:rule"
-)
+// codeSystem names the refusals 900 to 906 in a coding.
+const codeSystem = "urn:oid:1.2.250.1.213.1.1.4.900"
 
 // A problem is an error of this edge, for what a kind alone does not say.
 type problem struct {
@@ -154,7 +151,7 @@ func (p *problem) over(rep reply) reply {
 func refused(r *hub.Refusal, rep reply) (reply, []fhir.Coding) {
 	var coding []fhir.Coding
 	if fault.Of(r) != fault.NotFound { // by which rule, would tell that there is something
-		coding = append(coding, fhir.Coding{System: ruleSystem, Code: r.Rule})
+		coding = append(coding, fhir.Coding{System: pdsm.RuleSystem, Code: r.Rule})
 	}
 	if c, ok := codes[r.Code]; ok {
 		rep.status, rep.code = c.status, c.code

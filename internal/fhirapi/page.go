@@ -9,6 +9,7 @@ import (
 	"net/url"
 
 	"vaguemestre/internal/fhir"
+	"vaguemestre/internal/pdsm"
 )
 
 // A cursor is where a page ends, and of which search. It is sealed, so that the
@@ -90,7 +91,7 @@ func (l *listing[T]) search(c *call) (answer, error) {
 		}
 	}
 	page, total, more := q.run(items)
-	b := fhir.Bundle{Kind: "Bundle", Type: "searchset", Total: &total, Timestamp: stamp(c.cfg.Now()), Meta: &fhir.Meta{LastUpdated: stamp(c.cfg.Now())}}
+	b := fhir.Bundle{Kind: "Bundle", Type: "searchset", Total: &total, Timestamp: pdsm.Stamp(c.cfg.Now()), Meta: &fhir.Meta{LastUpdated: pdsm.Stamp(c.cfg.Now())}}
 	b.Link = append(b.Link, fhir.BundleLink{Relation: "self", URL: c.self(q.params, record, params.Get("_count"))})
 	if more {
 		next, err := c.cursors.seal(cursor{c.kind, c.actor.Address.Canonical(), record, q.params, q.count, q.position(page[len(page)-1])})

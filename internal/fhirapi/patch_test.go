@@ -9,13 +9,14 @@ import (
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/pdsm"
 	"vaguemestre/vault"
 )
 
-const archivedPointer = `/extension[url:'` + extArchived + `']/valueBoolean`
+const archivedPointer = `/extension[url:'` + pdsm.ExtArchived + `']/valueBoolean`
 
 func masqued(code string) string {
-	return `{"coding":[{"system":"` + sysVisibility + `","code":"` + code + `"}]}`
+	return `{"coding":[{"system":"` + pdsm.SysVisibility + `","code":"` + code + `"}]}`
 }
 
 // said tells a change in words.
@@ -54,9 +55,9 @@ func TestPatches(t *testing.T) {
 		{name: "out of the archive", patch: replace(archivedPointer, "false"), was: vault.Archived, want: "-archived"},
 		{name: "withdraw by status", patch: replace("/status", `"superseded"`), want: "+deleted"},
 		{name: "withdraw as an error", patch: replace("/status", `"entered-in-error"`), want: "+deleted"},
-		{name: "withdraw by extension", patch: `[{"op":"add","path":"/extension/-","value":{"url":"` + extDeleted + `","valueBoolean":true}}]`, want: "+deleted"},
+		{name: "withdraw by extension", patch: `[{"op":"add","path":"/extension/-","value":{"url":"` + pdsm.ExtDeleted + `","valueBoolean":true}}]`, want: "+deleted"},
 		{name: "restore", patch: replace("/status", `"current"`), was: vault.Deleted, want: "-deleted"},
-		{name: "restore by extension", patch: replace("/extension[url:'"+extDeleted+"']/valueBoolean", "false"), was: vault.Deleted, want: "-deleted"},
+		{name: "restore by extension", patch: replace("/extension[url:'"+pdsm.ExtDeleted+"']/valueBoolean", "false"), was: vault.Deleted, want: "-deleted"},
 		{name: "several at once", patch: `[{"op":"test","path":"/status","value":"current"},{"op":"replace","path":"` + archivedPointer + `","value":true},{"op":"add","path":"/securityLabel/-","value":` + masqued("MASQUE_PS") + `}]`, want: "+masked +archived"},
 		{name: "it is not what was tested", patch: `[{"op":"test","path":"/status","value":"superseded"},{"op":"replace","path":"/status","value":"current"}]`, status: http.StatusPreconditionFailed},
 		{name: "the description", patch: replace("/description", `"x"`), status: http.StatusMethodNotAllowed},
@@ -94,14 +95,14 @@ func TestFHIRPathPatches(t *testing.T) {
 		return `{"resourceType":"Parameters","parameter":[{"name":"operation","part":[` + parts + `]}]}`
 	}
 	for _, tt := range []struct{ name, patch, want string }{
-		{"archive", operation(`{"name":"type","valueCode":"replace"},{"name":"path","valueString":"DocumentReference.extension.where(url='` + extArchived + `').value"},{"name":"value","valueBoolean":true}`), "+archived"},
+		{"archive", operation(`{"name":"type","valueCode":"replace"},{"name":"path","valueString":"DocumentReference.extension.where(url='` + pdsm.ExtArchived + `').value"},{"name":"value","valueBoolean":true}`), "+archived"},
 		{"mask", operation(`{"name":"type","valueCode":"replace"},{"name":"path","valueString":"DocumentReference.securityLabel[0]"},{"name":"value","valueCodeableConcept":` + masqued("MASQUE_PS") + `}`), "+masked"},
-		{"mask by the code alone", operation(`{"name":"type","valueCode":"replace"},{"name":"path","valueString":"DocumentReference.securityLabel.coding.where(system='` + sysConfidentiality + `').code"},{"name":"value","valueCode":"MASQUE_PS"}`), "+masked"},
+		{"mask by the code alone", operation(`{"name":"type","valueCode":"replace"},{"name":"path","valueString":"DocumentReference.securityLabel.coding.where(system='` + pdsm.SysConfidentiality + `').code"},{"name":"value","valueCode":"MASQUE_PS"}`), "+masked"},
 		{"add a label", operation(`{"name":"type","valueCode":"add"},{"name":"path","valueString":"DocumentReference"},{"name":"name","valueString":"securityLabel"},{"name":"value","valueCodeableConcept":` + masqued("INVISIBLE_PATIENT") + `}`), "+hidden"},
 		{"withdraw", operation(`{"name":"type","valueCode":"replace"},{"name":"path","valueString":"DocumentReference.status"},{"name":"value","valueCode":"superseded"}`), "+deleted"},
 		{"the type", operation(`{"name":"type","valueCode":"replace"},{"name":"path","valueString":"DocumentReference.type"},{"name":"value","valueCode":"x"}`), "405"},
 		{"delete the status", operation(`{"name":"type","valueCode":"delete"},{"name":"path","valueString":"DocumentReference.status"}`), "422"},
-		{"what is not there", operation(`{"name":"type","valueCode":"replace"},{"name":"path","valueString":"DocumentReference.extension.where(url='` + extDeleted + `').value"},{"name":"value","valueBoolean":true}`), "422"},
+		{"what is not there", operation(`{"name":"type","valueCode":"replace"},{"name":"path","valueString":"DocumentReference.extension.where(url='` + pdsm.ExtDeleted + `').value"},{"name":"value","valueBoolean":true}`), "422"},
 		{"another resource", operation(`{"name":"type","valueCode":"replace"},{"name":"path","valueString":"Patient.active"},{"name":"value","valueBoolean":true}`), "400"},
 		{"a function", operation(`{"name":"type","valueCode":"replace"},{"name":"path","valueString":"DocumentReference.status.toString()"},{"name":"value","valueCode":"x"}`), "400"},
 		{"a move", operation(`{"name":"type","valueCode":"move"},{"name":"path","valueString":"DocumentReference.status"}`), "400"},
@@ -148,7 +149,7 @@ func FuzzPatch(f *testing.F) {
 		if k := fault.Of(err); err != nil && k != fault.Invalid && k != fault.TooLarge && k != fault.Conflict {
 			t.Errorf("%v", err)
 		}
-		if now, _ := json.Marshal(s.documentReference(d)); len(now) == 0 {
+		if now, _ := json.Marshal(s.out.DocumentReference(d)); len(now) == 0 {
 			t.Error("the document cannot be written any more")
 		}
 	})

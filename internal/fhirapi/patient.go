@@ -8,83 +8,16 @@ import (
 	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/ident"
-	"vaguemestre/internal/patient"
+	"vaguemestre/internal/pdsm"
 	"vaguemestre/policy"
 )
-
-// patientOf writes a record as the Patient of TD0.2: whose it is, whether it is
-// open and, if it is not, since when and why, in one extension, and whether the
-// actor may consult it in another.
-func patientOf(p hub.PatientView) fhir.Patient {
-	active := p.State == policy.Active
-	r := fhir.Patient{Kind: "Patient", ID: p.ID, Meta: &fhir.Meta{Profile: []string{profilePatient}}, Active: &active}
-	if !p.Matricule.IsZero() {
-		r.Identifier = []fhir.Identifier{{Use: "official", System: insSystem(p.Matricule), Value: p.Matricule.Canonical()}}
-	}
-	if p.Traits.BirthName != "" {
-		r.Name = []fhir.HumanName{{Use: "official", Family: p.Traits.BirthName, Given: strings.Fields(p.Traits.FirstNames)}}
-	}
-	r.Gender = map[string]string{"M": "male", "F": "female"}[p.Traits.Sex]
-	r.BirthDate = birthDate(p.Traits.BirthDate)
-	if !active {
-		r.Extension = append(r.Extension, closing(p))
-	}
-	if p.Access.Rule != "" {
-		r.Extension = append(r.Extension, access(p.Access))
-	}
-	if active && p.Treating {
-		r.Extension = append(r.Extension, fhir.Extension{URL: extTreating, Boolean: &p.Treating})
-	}
-	return r
-}
-
-// access tells whether the actor may consult the record, and why.
-func access(d policy.Decision) fhir.Extension {
-	e := policy.Explain(d.Rule)
-	return fhir.Extension{URL: extAccess, Extension: []fhir.Extension{
-		{URL: "allowed", Boolean: &d.Allow}, {URL: "rule", Code: d.Rule}, {URL: "sentence", String: e.FR + " / " + e.EN}}}
-}
-
-// closing tells why a record is not open.
-func closing(p hub.PatientView) fhir.Extension {
-	state := patient.StateName(p.State)
-	e := fhir.Extension{URL: extClosing}
-	if !p.Since.IsZero() {
-		e.Extension = append(e.Extension, fhir.Extension{URL: "dateFermeture", Date: p.Since.In(paris).Format("2006-01-02")})
-	}
-	text := map[policy.SpaceState]string{
-		policy.Enrolled: "Le dossier n'est pas encore ouvert", policy.Opposed: "La personne s'est opposée à l'ouverture",
-		policy.Closed: "Fermé à la demande de la personne", policy.Archived: "Fermé et archivé", policy.Erased: "Effacé",
-	}[p.State]
-	e.Extension = append(e.Extension, fhir.Extension{URL: "motifFermeture", CodeableConcept: &fhir.CodeableConcept{
-		Coding: []fhir.Coding{{System: dmp + "CodeSystem/dmp-motif-fermeture", Code: state}}, Text: text}})
-	return e
-}
-
-// birthDate writes YYYYMMDD, in which 00 is not known, as FHIR does.
-func birthDate(s string) string {
-	switch {
-	case len(s) != 8 || s[:4] == "0000":
-		return ""
-	case s[4:6] == "00":
-		s = s[:4]
-	case s[6:] == "00":
-		s = s[:4] + "-" + s[4:6]
-	default:
-		s = s[:4] + "-" + s[4:6] + "-" + s[6:]
-	}
-	if !fhir.IsDate(s) {
-		return ""
-	}
-	return s
-}
 
 func (c *call) readPatient() (answer, error) {
 	p, err := c.hub.PatientByID(c.ctx, c.actor, c.id)
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{resource: patientOf(p)}, nil
+	return answer{resource: pdsm.Patient(p)}, nil
 }
 
 var patients = listing[hub.PatientView]{
@@ -105,7 +38,7 @@ var patients = listing[hub.PatientView]{
 		}
 		return []hub.PatientView{p}, err
 	},
-	write: func(_ *call, p hub.PatientView) any { return patientOf(p) },
+	write: func(_ *call, p hub.PatientView) any { return pdsm.Patient(p) },
 }
 
 // patientParams are the parameters by which a search says whose record it is
@@ -176,7 +109,7 @@ func (c *call) ownRecord() (string, error) {
 // not, or that may not be seen, is nowhere.
 func (c *call) recordByMatricule(v string) (string, error) {
 	t := parseToken(v)
-	if !t.anySystem && !isINSSystem(t.system) {
+	if !t.anySystem && !pdsm.IsINSSystem(t.system) {
 		return nowhere, nil
 	}
 	m, err := ident.ParseMatricule(t.code)

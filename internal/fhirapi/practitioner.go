@@ -1,6 +1,9 @@
 package fhirapi
 
-import "vaguemestre/internal/fhir"
+import (
+	"vaguemestre/internal/fhir"
+	"vaguemestre/internal/pdsm"
+)
 
 // readPractitioner tells a professional who they are here, which is where the
 // fhirUser of their login leads. Nobody is told of anybody else: the annuaire is
@@ -10,10 +13,10 @@ func (c *call) readPractitioner() (answer, error) {
 	if a.RPPS == "" || c.id != a.RPPS {
 		return answer{}, notFound()
 	}
-	p := practitioner(a.RPPS, a.Name, "8"+a.RPPS)
+	p := pdsm.Practitioner(a.RPPS, a.Name, "8"+a.RPPS)
 	if a.Profession != "" {
 		p.Qualification = []fhir.Qualification{{Code: fhir.CodeableConcept{
-			Coding: []fhir.Coding{{System: sysJ01, Code: string(a.Profession), Display: a.Profession.Label()}}}}}
+			Coding: []fhir.Coding{{System: pdsm.SysJ01, Code: string(a.Profession), Display: a.Profession.Label()}}}}}
 	}
 	return answer{resource: p}, nil
 }

@@ -22,7 +22,7 @@ func TestThePDFBesideADocumentIsASecondContent(t *testing.T) {
 		s.ServeHTTP(w, r)
 		return w
 	}
-	list := s.attachments(d)
+	list := s.out.DocumentReference(d).Content
 	if len(list) != 2 || list[1].Attachment.ContentType != "application/pdf" || !strings.HasSuffix(list[1].Attachment.URL, "/Binary/"+d.ID+".pdf") {
 		t.Fatalf("the contents are %+v", list)
 	}

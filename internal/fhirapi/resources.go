@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"vaguemestre/internal/fhir"
+	"vaguemestre/internal/pdsm"
 )
 
 // A resource is a type of resource that is spoken here, with what may be done
@@ -48,7 +49,7 @@ func (s *Server) resources() []*resource {
 	docs.criteria = documentCriteria(s)
 	return []*resource{
 		{
-			name: "DocumentReference", profile: []string{profileDocument}, params: told(docs.criteria, whose...),
+			name: "DocumentReference", profile: []string{pdsm.ProfileDocument}, params: told(docs.criteria, whose...),
 			interactions: map[string]interaction{
 				"read":              {do: (*call).readDocument},
 				"vread":             {do: (*call).readVersion},
@@ -61,7 +62,7 @@ func (s *Server) resources() []*resource {
 			note: "ITI-67 (TD3.1a, TD3.1b), ITI-105, PATCH of status, securityLabel, isArchived and isDeleted (TD3.3a to d), by id or by identifier.",
 		},
 		{
-			name: "List", profile: []string{profileSet, profileFolder}, params: told(lists.criteria, whose...),
+			name: "List", profile: []string{pdsm.ProfileSet, pdsm.ProfileFolder}, params: told(lists.criteria, whose...),
 			interactions: map[string]interaction{"read": {do: (*call).readList}, "search-type": {do: lists.search}},
 			note:         "ITI-66: submission sets and folders.",
 		},
@@ -70,7 +71,7 @@ func (s *Server) resources() []*resource {
 			note: "ITI-68 (TD3.2): the bytes of a document, with Range; as a Binary resource where only FHIR is accepted.",
 		},
 		{
-			name: "Patient", profile: []string{profilePatient},
+			name: "Patient", profile: []string{pdsm.ProfilePatient},
 			params: told(patients.criteria, parameter{"identifier", "token", base + "Patient-identifier"}),
 			interactions: map[string]interaction{
 				"read":          {do: (*call).readPatient},
@@ -124,14 +125,14 @@ func (s *Server) capabilities() ([]byte, error) {
 		"resourceType": "CapabilityStatement", "status": "active", "kind": "instance", "date": "2026-11-21", "fhirVersion": fhir.Version,
 		"url": s.cfg.Base + "/metadata", "name": "VaguemestreDMP", "title": "Vaguemestre : partage de documents de santé",
 		"publisher": "Vaguemestre", "format": []string{"json"}, "patchFormat": []string{"application/json-patch+json", fhir.MediaType},
-		"instantiates":        []string{pdsm + "CapabilityStatement/PDSm-GestionnaireDePartageDeDocuments"},
-		"implementationGuide": []string{pdsm + "ImplementationGuide/ans.fhir.fr.pdsm"},
+		"instantiates":        []string{pdsm.IG + "CapabilityStatement/PDSm-GestionnaireDePartageDeDocuments"},
+		"implementationGuide": []string{pdsm.IG + "ImplementationGuide/ans.fhir.fr.pdsm"},
 		"software":            map[string]any{"name": "Vaguemestre", "version": or(s.cfg.Software, "0")},
 		"implementation":      map[string]any{"description": "Vaguemestre", "url": s.cfg.Base},
 		"rest": []any{map[string]any{
 			"mode": "server", "resource": rest,
 			"interaction": []any{
-				map[string]any{"code": "transaction", "documentation": pdsm + "StructureDefinition/pdsm-comprehensive-provide-document-bundle"},
+				map[string]any{"code": "transaction", "documentation": pdsm.IG + "StructureDefinition/pdsm-comprehensive-provide-document-bundle"},
 				map[string]any{"code": "batch", "documentation": "GET only"},
 			},
 			"security": security,

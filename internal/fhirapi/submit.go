@@ -13,6 +13,7 @@ import (
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/fhir"
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/pdsm"
 	"vaguemestre/vault"
 )
 
@@ -72,11 +73,12 @@ func (c *call) submission(d *sentDocument) (sub hub.Submission, record string, e
 		return sub, "", err
 	}
 	e := &sub.Entry
-	if e.Confidentiality, sub.Flags, err = readLabels(d.SecurityLabel); err != nil {
-		return sub, "", err
+	var known bool
+	if e.Confidentiality, sub.Flags, known = pdsm.ReadLabels(d.SecurityLabel); !known {
+		return sub, "", unknownLabel()
 	}
 	for _, x := range d.Extension {
-		if x.URL == extArchived && x.Boolean != nil && *x.Boolean {
+		if x.URL == pdsm.ExtArchived && x.Boolean != nil && *x.Boolean {
 			sub.Flags |= vault.Archived
 		}
 	}
@@ -86,9 +88,9 @@ func (c *call) submission(d *sentDocument) (sub hub.Submission, record string, e
 		e.FormatCode = f.Code
 	}
 	e.UniqueID, e.Comments = d.uniqueID(), d.Description
-	e.TypeCode = codeOf(d.Type).Code
+	e.TypeCode = pdsm.CodeOf(d.Type).Code
 	if len(d.Category) > 0 {
-		e.Class = codeOf(&d.Category[0]).Code
+		e.Class = pdsm.CodeOf(&d.Category[0]).Code
 	}
 	if len(d.Author) > 0 {
 		e.Author = d.author(d.Author[0])
@@ -105,9 +107,9 @@ func (d *sentDocument) readContext(e *vault.Entry) {
 	if d.Context == nil {
 		return
 	}
-	e.Facility, e.PracticeSetting = codeOf(d.Context.FacilityType), codeOf(d.Context.PracticeSetting)
+	e.Facility, e.PracticeSetting = pdsm.CodeOf(d.Context.FacilityType), pdsm.CodeOf(d.Context.PracticeSetting)
 	for _, event := range d.Context.Event {
-		if code := codeOf(&event); code.Code != "" {
+		if code := pdsm.CodeOf(&event); code.Code != "" {
 			e.EventCodes = append(e.EventCodes, code)
 		}
 	}
@@ -118,12 +120,12 @@ func (d *sentDocument) readContext(e *vault.Entry) {
 
 // uniqueID is the identifier that the producer gave.
 func (d *sentDocument) uniqueID() string {
-	if id := uniqueID(d.MasterIdentifier); id != "" {
+	if id := pdsm.UniqueID(d.MasterIdentifier); id != "" {
 		return id
 	}
 	for _, i := range d.Identifier {
 		if i.Type != nil && len(i.Type.Coding) > 0 && strings.EqualFold(i.Type.Coding[0].Code, "uniqueId") {
-			return uniqueID(&i)
+			return pdsm.UniqueID(&i)
 		}
 	}
 	return ""
@@ -138,12 +140,12 @@ func (d *sentDocument) replaces() (string, error) {
 		return "", unprocessable("Seule une relation « replaces » vers un document est acceptée.", "Only one relation \"replaces\" to one document is accepted.")
 	}
 	target := d.RelatesTo[0].Target
-	if id := uniqueID(target.Identifier); id != "" {
+	if id := pdsm.UniqueID(target.Identifier); id != "" {
 		return id, nil
 	}
 	if _, id, ok := strings.Cut(target.Reference, "?identifier="); ok {
 		t := parseToken(id)
-		return uniqueID(&fhir.Identifier{System: t.system, Value: t.code}), nil
+		return pdsm.UniqueID(&fhir.Identifier{System: t.system, Value: t.code}), nil
 	}
 	if id := referredID(target.Reference); fhir.IsID(id) {
 		return id, nil
@@ -219,12 +221,12 @@ func (d *sentDocument) authorFrom(a *vault.Author, ref fhir.Reference, depth int
 	case "Practitioner":
 		var p fhir.Practitioner
 		if json.Unmarshal(raw, &p) == nil {
-			a.Name, a.ID = or(nameOf(p.Name), a.Name), or(nationalID(p.Identifier, sysPerson, "8", 11), a.ID)
+			a.Name, a.ID = or(nameOf(p.Name), a.Name), or(nationalID(p.Identifier, pdsm.SysPerson, "8", 11), a.ID)
 		}
 	case "Organization":
 		var o fhir.Organization
 		if json.Unmarshal(raw, &o) == nil {
-			a.Organisation, a.OrganisationID = or(o.Name, a.Organisation), or(nationalID(o.Identifier, sysOrganisation, "1", 9), a.OrganisationID)
+			a.Organisation, a.OrganisationID = or(o.Name, a.Organisation), or(nationalID(o.Identifier, pdsm.SysOrganisation, "1", 9), a.OrganisationID)
 		}
 	case "Patient":
 		var p fhir.Patient
@@ -243,7 +245,7 @@ func (d *sentDocument) authorFrom(a *vault.Author, ref fhir.Reference, depth int
 			d.authorFrom(a, *r.Organization, depth+1)
 		}
 		for _, c := range append(r.Specialty, r.Code...) {
-			code := codeOf(&c)
+			code := pdsm.CodeOf(&c)
 			a.Profession, a.Specialty = or(a.Profession, code.Code), or(a.Specialty, or(code.Display, c.Text))
 		}
 	}
@@ -307,7 +309,7 @@ func (c *call) sameSource(d *sentDocument, record string) error {
 	if !ok || json.Unmarshal(raw, &p) != nil {
 		return nil
 	}
-	i := slices.IndexFunc(p.Identifier, func(i fhir.Identifier) bool { return i.System != "" && isINSSystem(i.System) })
+	i := slices.IndexFunc(p.Identifier, func(i fhir.Identifier) bool { return i.System != "" && pdsm.IsINSSystem(i.System) })
 	if i < 0 {
 		return nil
 	}
@@ -322,7 +324,7 @@ func (c *call) sameSource(d *sentDocument, record string) error {
 
 func (c *call) recordByIdentifiers(ids []fhir.Identifier) (string, error) {
 	for _, i := range ids {
-		if isINSSystem(i.System) {
+		if pdsm.IsINSSystem(i.System) {
 			return c.recordByMatricule(i.System + "|" + i.Value)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/pdsm"
 )
 
 // whereabouts remembers in whose record an actor was shown a document, by its
@@ -32,7 +33,7 @@ func (w *whereabouts) saw(a hub.Actor, d hub.DocumentView) {
 	if w.now == nil || len(w.now) >= maxWhereabouts {
 		w.now, w.then = map[[16]byte]string{}, w.now
 	}
-	w.now[whereaboutsKey(a, masterID(&d.Entry))] = d.Patient.ID
+	w.now[whereaboutsKey(a, pdsm.MasterID(&d.Entry))] = d.Patient.ID
 }
 
 // of returns the record in which an actor was shown a document, or "".
