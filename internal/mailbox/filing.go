@@ -140,3 +140,12 @@ func Usage(r store.Reader) (bytes int64, messages uint32, err error) {
 func Erase(w store.Writer) error {
 	return fact.Erase(w, Prefix)
 }
+
+// Unseen counts the messages of a folder that are not Seen: it needs no key.
+func Unseen(r store.Reader, folder FolderID) (int, error) {
+	st, err := readState(r, folder)
+	if err != nil {
+		return 0, err
+	}
+	return int(st.unseen), nil
+}

@@ -25,6 +25,7 @@ type call struct {
 	session string   // the cookie
 	who     *visitor // nil: nobody who has signed in
 	form    form
+	subject *subject // see about
 	atEnd   []func() // given back when the call is over
 }
 

@@ -102,14 +102,7 @@ func functions(lang string, zone *time.Location) template.FuncMap {
 		"iso":   func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 		"born":  func(s string) string { return born(lang, s) },
 		"lines": func(s string) []string { return strings.Split(s, "\n") },
-		"nav":   func(here, path, words string) navItem { return navItem{path, words, here == path} },
 	}
-}
-
-// A navItem is a link of the navigation.
-type navItem struct {
-	Path, Words string
-	Here        bool
 }
 
 // day writes a date as people do.
@@ -133,8 +126,10 @@ type view struct {
 	Page        string
 	Title       string // a key of the catalogue
 	Who         string // whose space it is; "": nobody has signed in
-	Token       string // of its forms
-	News        string // a key of the catalogue
+	Nav         []navItem
+	Subject     *subject // whose record the page is about; nil: one's own
+	Token       string   // of its forms
+	News        string   // a key of the catalogue
 	Values      map[string]string
 	Errors      []wrongField
 	Data        any
@@ -185,7 +180,7 @@ func (c *call) show(status int, page, title string, data any) error {
 		v.Back = c.r.URL.Path
 	}
 	if c.who != nil {
-		v.Who = c.who.Name
+		v.Who, v.Nav, v.Subject = c.who.Name, c.nav(), c.subject
 	}
 	if v.News = c.cookie(newsCookie); v.News != "" {
 		c.unset(newsCookie)

@@ -34,6 +34,7 @@ type Hub interface {
 	keeper
 	teller
 	holder
+	counter
 }
 
 // sealer seals what a browser carries from one page to the next.
