@@ -291,8 +291,8 @@ func (d *demo) tell(ctx context.Context, s *server, people []person) error {
 	if err := d.writeChapter(at); err != nil {
 		return err
 	}
-	if err := d.reachable(ctx, s.hub, people); err != nil {
-		return fmt.Errorf("demo: contacts of the patients: %w", err)
+	if err := d.settle(ctx, s.hub, people); err != nil {
+		return err
 	}
 	letters, err := demoStory(at.Now)
 	if err != nil {

@@ -82,9 +82,9 @@ var (
 	andre      = official("146026322000196", patient.Traits{BirthName: "PAT-HUIT", FirstNames: "ANDRE", Sex: "M"})
 	dominique2 = official("248039263001064", patient.Traits{BirthName: "PAT-TROIS", FirstNames: "DOMINIQUE", Sex: "F"})
 
-	louise = invented("2852099999901", "MERCIER", "LOUISE", "active", patient.Activate)
+	louise = born(invented("2852099999901", "MERCIER", "LOUISE", "active", patient.Activate), "19850617")
 	karim  = invented("1602099999902", "HADDAD", "KARIM", "active", patient.Activate)
-	theo   = invented("1142099999906", "MERCIER", "THEO", "minor", patient.Activate)
+	theo   = born(invented("1142099999906", "MERCIER", "THEO", "minor", patient.Activate), "20140903")
 	jeanne = born(invented("2382099999903", "PERRIN", "JEANNE", "not activated"), "19380512")
 	robert = invented("1522099999904", "LEGRAND", "ROBERT", "opposed", patient.Oppose)
 	nadia  = invented("2712099999905", "FERHAT", "NADIA", "closed", patient.Activate, patient.Close)

@@ -191,7 +191,7 @@ func TestTheDemoShowsAHub(t *testing.T) {
 	d := startDemo(t, &demo{folder: filepath.Join(t.TempDir(), "data")})
 	t.Run("what a newcomer reads is short and ends with ready", func(t *testing.T) {
 		lines := strings.Split(d.out, "\n")
-		if len(lines)-1 > 70 || !strings.HasSuffix(d.out, "\nready\n") {
+		if len(lines)-1 > 72 || !strings.HasSuffix(d.out, "\nready\n") {
 			t.Errorf("%d lines, the last ones %q", len(lines)-1, lines[len(lines)-2:])
 		}
 		for _, l := range lines {
@@ -201,7 +201,7 @@ func TestTheDemoShowsAHub(t *testing.T) {
 		}
 	})
 	t.Run("it says how to activate a space in a browser", func(t *testing.T) {
-		for _, words := range []string{"https://localhost:", jeanneCard, jeanne.matricule.Canonical(), "12/05/1938"} {
+		for _, words := range []string{"https://localhost:", jeanneInsured.card, jeanne.matricule.Canonical(), "12/05/1938"} {
 			if !strings.Contains(d.out, words) {
 				t.Errorf("it does not say %q", words)
 			}

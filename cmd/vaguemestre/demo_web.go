@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -104,77 +102,6 @@ func actorOf(ctx context.Context, h *hub.Hub, people []person, who person) (hub.
 		}
 	}
 	return hub.Actor{}, fault.NotFound
-}
-
-// Jeanne's Vitale card and mail address, as the register of the insured has them:
-// whoever tries the demo opens her space with them.
-const (
-	jeanneCard = "10203040506"
-	jeanneMail = "jeanne@example.org"
-)
-
-// insure makes the register name Jeanne. It may be repeated.
-func insure(ctx context.Context, h *hub.Hub) error {
-	_, err := h.ApplyInsured(ctx, demoOperator, hub.InsuredPerson{
-		Person: hub.Person{Matricule: jeanne.matricule, Traits: jeanne.traits},
-		Cards:  []hub.VitaleCard{{Model: patient.WithPhoto, Serial: jeanneCard}}, Mail: jeanneMail,
-	})
-	return err
-}
-
-// contacts are where patients of the demo are told things: addresses of nobody.
-var contacts = map[string]string{dominique.address: "un@example.org", louise.address: "deux@example.org"}
-
-// reachable gives patients a mail address of their own, each checked by a code
-// that the demo reads in its own outbox.
-func (d *demo) reachable(ctx context.Context, h *hub.Hub, people []person) error {
-	for _, who := range []person{dominique, louise} {
-		a, err := actorOf(ctx, h, people, who)
-		if err != nil {
-			return err
-		}
-		if c, err := h.Contact(ctx, a); err != nil || c.HasMail() {
-			if err != nil {
-				return err
-			}
-			continue
-		}
-		if err := h.BeginContact(ctx, a, hub.ByMail, contacts[who.address]); err != nil {
-			return err
-		}
-		code, err := d.codeFor(ctx, contacts[who.address])
-		if err == nil {
-			err = h.ConfirmContact(ctx, a, hub.ByMail, code)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-var sixDigits = regexp.MustCompile(`\b[0-9]{6}\b`)
-
-// codeFor waits for the code that was sent to an address.
-func (d *demo) codeFor(ctx context.Context, address string) (string, error) {
-	for range 100 {
-		files, err := filepath.Glob(filepath.Join(d.folder, outboxFolder, "*-contact-code-*.txt"))
-		if err != nil {
-			return "", err
-		}
-		for _, name := range files {
-			b, err := os.ReadFile(name)
-			if code := sixDigits.Find(b); err == nil && code != nil && bytes.HasPrefix(b, []byte("To: "+address+"\n")) {
-				return string(code), nil
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return "", ctx.Err()
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
-	return "", fmt.Errorf("demo: no code came to the outbox: %w", fault.Unavailable)
 }
 
 // chosen is what Dominique has decided about professionals. Nobody blocks

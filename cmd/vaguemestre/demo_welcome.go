@@ -43,13 +43,15 @@ CODES, AVIS / CODES, NOTICES           %s
 
 var trailingBlanks = regexp.MustCompile(` +\n`)
 
-// portal says how to open a space in a browser.
+// portal says how to come in with a browser.
 func (d *demo) portal(b *strings.Builder) {
 	born := jeanne.traits.BirthDate
-	fmt.Fprintf(b, `PORTAIL / PORTAL   https://localhost:%d/   ; activez l'espace de / activate the space of %s:
-  n° sécu / INS number %s, née le / born %s/%s/%s, carte Vitale avec photo / with a photo %s ; codes : %s
+	fmt.Fprintf(b, `PORTAIL / PORTAL   https://localhost:%d/   ; les codes arrivent dans / codes arrive in %s
+  connexion / sign in: dominique, louise (mère de / mother of Theo)   mot de passe / password: %s
+  première fois / first time: %s, n° sécu / INS number %s, née le / born %s/%s/%s, carte Vitale avec photo / with a photo %s
 
-`, d.portBase+httpsPort, jeanne.name, jeanne.matricule.Canonical(), born[6:], born[4:6], born[:4], jeanneCard, filepath.Join(d.folder, outboxFolder))
+`, d.portBase+httpsPort, filepath.Join(d.folder, outboxFolder), portalPassword,
+		jeanne.name, jeanne.matricule.Canonical(), born[6:], born[4:6], born[:4], jeanneInsured.card)
 }
 
 // whoIsWho is the table of the cast.

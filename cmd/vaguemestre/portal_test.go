@@ -40,7 +40,7 @@ func TestAPersonOpensTheirSpaceInABrowser(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), "node", "portal.mjs")
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+filepath.Join(filepath.Dir(c.Path), filepath.FromSlash(caFile)), "HUB_BASE="+s.webBase(),
-		"HUB_PATIENT="+jeanne.matricule.Canonical(), "HUB_CARD="+jeanneCard, "HUB_MAIL="+jeanneMail, "HUB_OUTBOX="+outbox,
+		"HUB_PATIENT="+jeanne.matricule.Canonical(), "HUB_CARD="+jeanneInsured.card, "HUB_MAIL="+jeanneInsured.mail, "HUB_OUTBOX="+outbox,
 		"HUB_DOCTOR="+camille, "HUB_SECONDS=240", "HUB_CHROMIUM="+chromium, "HUB_SHOTS="+os.Getenv("VAGUEMESTRE_SHOTS"))
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out[max(0, len(out)-4000):])
