@@ -33,6 +33,7 @@ var explanations = map[string]Explanation{
 	"life/only-the-patient":       {"Seule la personne concernée, ou son représentant légal, décide d'ouvrir, de refuser ou de fermer un espace de santé.", "Only the person concerned, or their legal representative, decides to open, refuse or close a health space."},
 	"delegation/only-the-patient": {"Seule la personne concernée, ou son représentant légal, désigne un aidant ou un second représentant.", "Only the person concerned, or their legal representative, names a carer or a second representative."},
 	"export/only-the-patient":     {"Seule la personne concernée, ou son représentant légal, emporte une copie de tout le dossier.", "Only the person concerned, or their legal representative, takes away a copy of the whole record."},
+	"filing/only-the-patient":     {"Seule la personne concernée, ou son représentant légal, range les documents de son dossier.", "Only the person concerned, or their legal representative, keeps the documents of their record in order."},
 	"choices/only-the-patient":    {"Seul le patient, ou son représentant légal, décide qui a accès à son dossier.", "Only the patient, or their legal representative, decides who has access to their record."},
 
 	"space/unknown":      {"Il n'y a pas d'espace de santé à cette adresse.", "There is no health space at this address."},
@@ -90,6 +91,8 @@ var explanations = map[string]Explanation{
 	"delegation/representative-names":   {"Le représentant légal désigne un second représentant ou un aidant pour la personne qu'il représente.", "The legal representative names a second representative or a carer for the person they represent."},
 	"export/owner-takes":                {"Chacun peut emporter une copie de tout son dossier.", "Everyone may take away a copy of their whole record."},
 	"export/representative-takes":       {"Le représentant légal peut emporter une copie du dossier de la personne qu'il représente.", "The legal representative may take away a copy of the record of the person they represent."},
+	"filing/owner-arranges":             {"Chaque personne range elle-même les documents de son dossier.", "Everybody keeps the documents of their own record in order."},
+	"filing/representative-arranges":    {"Le représentant légal range les documents de la personne qu'il représente.", "The legal representative keeps the documents of the person they stand for in order."},
 	"choices/owner-decides":             {"Chacun décide qui a accès à son dossier.", "Everyone decides who has access to their record."},
 	"choices/representative-decides":    {"Le représentant légal décide qui a accès au dossier de la personne qu'il représente.", "The legal representative decides who has access to the record of the person they represent."},
 	"choices/administrator-blocks":      {"Le professionnel à qui le patient a confié l'administration de son dossier peut bloquer un autre professionnel.", "The professional to whom the patient entrusted the administration of their record may block another professional."},

@@ -69,6 +69,12 @@ func TestOnlyTheHolderOfASpaceDecides(t *testing.T) {
 		{"a carer does not", onAnnas(bruno, ExportRecord, caresFor(^Scope(0))), no("carer/not-entrusted")},
 		{"nor a professional", onAnnas(gp, ExportRecord, treating, entrusted), no("export/only-the-patient")},
 		{"a stranger is told nothing", onAnnas(bruno, ExportRecord), no("document/not-yours")},
+
+		{"a patient keeps their documents in order", onAnnas(anna, ArrangeRecord), yes("filing/owner-arranges")},
+		{"so does a representative", onAnnas(bruno, ArrangeRecord, represents), yes("filing/representative-arranges")},
+		{"a carer does not", onAnnas(bruno, ArrangeRecord, caresFor(^Scope(0))), no("carer/not-entrusted")},
+		{"nor a professional, whatever was entrusted to them", onAnnas(gp, ArrangeRecord, treating, entrusted), no("filing/only-the-patient")},
+		{"nobody, once it is closed", onAnnas(anna, ArrangeRecord, state(Closed)), no("space/closed")},
 	})
 }
 

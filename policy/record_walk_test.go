@@ -82,7 +82,7 @@ func TestEveryStateOfADocumentBeforeEveryRelation(t *testing.T) {
 
 func TestNobodyElseReachesContent(t *testing.T) {
 	for _, role := range []Role{0, Organisation, Application, Partner, Administrator, Insurer, Employer, State, 99} {
-		for _, do := range []Act{ListDocuments, ReadDocument, BreakGlass, DeclareCare, ManageAccess, ReadTrail, LiveSpace, Delegate, ExportRecord, MaskDocument} {
+		for _, do := range []Act{ListDocuments, ReadDocument, BreakGlass, DeclareCare, ManageAccess, ReadTrail, LiveSpace, Delegate, ExportRecord, ArrangeRecord, MaskDocument} {
 			some(append(slices.Clone(relations), represents, caresFor(^Scope(0)), withReason, declaresTeam, declaresConsent, blocks), func(set ...func(*Request)) {
 				for _, d := range DocumentTypes() {
 					r := with(before(Actor{Role: role, ID: "anna", Device: "desk", Profession: Physician}, d.Code, act(do)), set...)

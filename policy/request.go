@@ -56,6 +56,7 @@ const (
 	LiveSpace                              // open, oppose, close, open again, ask for erasure
 	Delegate                               // name or end a carer or a second representative
 	ExportRecord                           // take the whole of it away
+	ArrangeRecord                          // keep its documents in folders of one's own, and what matters at hand
 	setFlags                               // asked by CheckFlags
 	acts                    = iota + 1
 )
@@ -63,7 +64,7 @@ const (
 var actNames = [acts]string{"none", "login", "send-mail", "end-thread", "name-reply-to", "use-mailbox",
 	"list-documents", "read-document", "file-document", "amend-document", "mask-document", "break-glass",
 	"declare-care", "hide-document", "hide-from-representatives", "archive-document", "restore-document",
-	"manage-access", "read-trail", "live-space", "delegate", "export-record", "set-flags"}
+	"manage-access", "read-trail", "live-space", "delegate", "export-record", "arrange-record", "set-flags"}
 
 // String returns the name of a, as the trail has it.
 func (a Act) String() string {

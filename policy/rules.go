@@ -50,13 +50,14 @@ const (
 	live    actSet = 1 << LiveSpace
 	name    actSet = 1 << Delegate
 	export  actSet = 1 << ExportRecord
+	arrange actSet = 1 << ArrangeRecord
 	flags   actSet = 1 << setFlags
 
 	writing    = send | end
 	reading    = list | read
 	keeping    = amend | archive | restore // what the author does with what they filed
 	changing   = file | keeping | mask | hide | secret
-	holding    = access | trail | live | name | export // what belongs to the holder of the space
+	holding    = access | trail | live | name | export | arrange // what belongs to the holder of the space
 	recordActs = reading | changing | glass | declare | holding
 	every      = login | writing | replyTo | use | recordActs
 )
@@ -83,6 +84,7 @@ var rules = []rule{
 	{"life/only-the-patient", refuse, live, 0, byPatient},
 	{"delegation/only-the-patient", refuse, name, 0, byPatient},
 	{"export/only-the-patient", refuse, export, 0, byPatient},
+	{"filing/only-the-patient", refuse, arrange, 0, byPatient},
 	{"choices/only-the-patient", refuse, access, 0, byPatient | administrator},
 
 	// The life of the space.
@@ -148,6 +150,8 @@ var rules = []rule{
 	{"delegation/representative-names", allow, name, byPatient | representative, 0},
 	{"export/owner-takes", allow, export, byPatient | ownSpace, 0},
 	{"export/representative-takes", allow, export, byPatient | representative, 0},
+	{"filing/owner-arranges", allow, arrange, byPatient | ownSpace, 0},
+	{"filing/representative-arranges", allow, arrange, byPatient | representative, 0},
 	{"choices/owner-decides", allow, access, byPatient | ownSpace, 0},
 	{"choices/representative-decides", allow, access, byPatient | representative, 0},
 	{"choices/administrator-blocks", allow, access, byProfessional | administrator | blocksSomebody, 0},

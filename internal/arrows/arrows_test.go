@@ -33,7 +33,7 @@ var rings = [][]string{
 		"internal/bus/membus", "internal/bus/redisbus", "internal/bus/bustest"},
 	{"internal/fact", "internal/hint"},                         // how records keep what a filing role reads back, and say where something waits
 	{"internal/fact/facttest", "internal/account/passkeytest"}, // and how their tests do
-	{"vault", "internal/account", "internal/audit", "internal/conversation", "internal/directory",
+	{"vault", "internal/account", "internal/audit", "internal/conversation", "internal/directory", "internal/filing",
 		"internal/habilitation", "internal/mailbox", "internal/outbox", "internal/owner", "internal/patient", "internal/software"},
 	{"internal/hub"},
 	{"internal/pdsm"}, // what the door shows, as FHIR

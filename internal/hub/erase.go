@@ -10,6 +10,7 @@ import (
 	"vaguemestre/internal/directory"
 	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/filing"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/outbox"
@@ -144,5 +145,5 @@ func (h *Hub) erase(ctx context.Context, operator string, part store.Part, a ide
 // erasers remove what each record keeps of an owner. The trail is not among
 // them: it has its own legal time.
 var erasers = []func(store.Writer) error{
-	account.Erase, conversation.Erase, directory.Erase, fact.EraseRights, mailbox.Erase, outbox.Erase, owner.Erase, patient.Erase, vault.Erase,
+	account.Erase, conversation.Erase, directory.Erase, fact.EraseRights, filing.Erase, mailbox.Erase, outbox.Erase, owner.Erase, patient.Erase, vault.Erase,
 }

@@ -21,7 +21,7 @@ import (
 )
 
 // maxDeposit is the size of a document that a patient may deposit, in bytes.
-const maxDeposit = 5 << 20
+const maxDeposit = 50 << 20
 
 // deposits are the forms of file that a patient may deposit.
 var deposits = []string{"application/pdf", "text/plain", "application/rtf", "image/jpeg", "image/png", "image/tiff", cda.MediaType}
@@ -55,7 +55,7 @@ func (l *lot) look(s Submission) (e vault.Entry, flags vault.Flags, err error) {
 	switch {
 	case len(s.Content) == 0, s.Flags&^filable != 0:
 		return e, 0, fmt.Errorf("hub: add documents: %w", fault.Invalid)
-	case int64(len(s.Content)) > l.h.Limits.PatientMail:
+	case l.actor.Role != policy.Patient && int64(len(s.Content)) > max(l.h.Limits.PatientMail, maxDeposit):
 		return e, 0, fmt.Errorf("hub: add documents: %w", fault.TooLarge)
 	}
 	e = l.begin(s)

@@ -21,7 +21,9 @@
 //	messageid                         how pages name a mail
 //	documents submit examine        documents into a record: out of a mail or by
 //	integration versions amend        themselves, checked, replaced, changed, announced,
-//	announce doubts                   and those of doubtful identity
+//	announce doubts deposit           and those of doubtful identity
+//	cabinet arrange docsearch       how people look through a record: folders, pins, one
+//	download                          search over all, many documents at a time
 //	lookup browse viewers relation  a record: found, opened, who sees it and why, who
 //	choices glass history             may, emergencies, the history of accesses
 //	enrol register letters          a space: made, announced, opened or objected to,

@@ -45,8 +45,8 @@ var (
 		FR: "Un document de ce message est masqué aux professionnels : il ne peut être envoyé qu'au patient.",
 		EN: "A document of this message is masked from professionals: it can be sent to the patient only."}
 	notADeposit = Refusal{Rule: "document/not-a-deposit", Kind: fault.Denied,
-		FR: "Le document n'est pas conforme : un titulaire dépose un fichier PDF, texte, RTF, JPEG, PNG ou TIFF de 5 Mo au plus.",
-		EN: "The document does not conform: a holder deposits a PDF, text, RTF, JPEG, PNG or TIFF file of at most 5 MB."}
+		FR: "Le document n'est pas conforme : un titulaire dépose un fichier PDF, texte, RTF, JPEG, PNG ou TIFF de 50 Mo au plus.",
+		EN: "The document does not conform: a holder deposits a PDF, text, RTF, JPEG, PNG or TIFF file of at most 50 MB."}
 )
 
 // byCode gives the refusal for each code that identity can be refused with.

@@ -62,14 +62,16 @@ func (h *Hub) take(ctx context.Context, part store.Part) (*book, error) {
 }
 
 // give takes one session off a book. After the last it closes it, and drops the
-// owner's key.
+// owner's key, unless somebody has just looked at the record and will again.
 func (h *Hub) give(part store.Part, b *book) {
 	h.books.mu.Lock()
 	defer h.books.mu.Unlock()
 	if b.sessions--; b.sessions == 0 {
 		delete(h.books.open, part)
 		b.Close()
-		h.keys.forget(part)
+		if !h.recent.holds(part, h.Now()) {
+			h.keys.forget(part)
+		}
 	}
 }
 

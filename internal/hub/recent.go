@@ -42,6 +42,14 @@ func (c *recent) use(part store.Part, now time.Time) {
 	c.used[part] = now
 }
 
+// holds reports whether the key of a record is to stay at hand.
+func (c *recent) holds(part store.Part, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, ok := c.used[part]
+	return ok && now.Sub(at) < lingering
+}
+
 // letGo forgets the keys that nobody used lately.
 func (c *recent) letGo(now time.Time) {
 	c.mu.Lock()

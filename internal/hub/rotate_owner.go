@@ -9,6 +9,7 @@ import (
 
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/filing"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/owner"
@@ -37,13 +38,17 @@ var wrapsOfOwner = []struct {
 }{
 	{vault.Wraps, vault.Rewrap},
 	{audit.Wraps, audit.Rewrap},
-	{wrapsOfMailbox, mailbox.Rewrap},
+	{single(mailbox.Wraps), mailbox.Rewrap},
+	{single(filing.Wraps), filing.Rewrap},
 }
 
-func wrapsOfMailbox(r store.Reader, after string) iter.Seq2[keyring.Wrapped, error] {
-	return func(yield func(keyring.Wrapped, error) bool) {
-		if w, ok, err := mailbox.Wraps(r); after == "" && (ok || err != nil) {
-			yield(w, err)
+// single yields the one wraps that a record has, if it has it.
+func single(wraps func(store.Reader) (keyring.Wrapped, bool, error)) func(store.Reader, string) iter.Seq2[keyring.Wrapped, error] {
+	return func(r store.Reader, after string) iter.Seq2[keyring.Wrapped, error] {
+		return func(yield func(keyring.Wrapped, error) bool) {
+			if w, ok, err := wraps(r); after == "" && (ok || err != nil) {
+				yield(w, err)
+			}
 		}
 	}
 }

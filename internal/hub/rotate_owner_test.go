@@ -11,6 +11,7 @@ import (
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/filing"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault/keyring"
@@ -35,6 +36,9 @@ func (h *house) furnish(address string) {
 		err = h.commit(h.t.Context(), part, func(t *tx) error {
 			return patient.SetContact(t, t.Scope, cert, patient.Contact{Mail: "alix@courriel.test", MailChecked: h.now})
 		})
+	}
+	if err == nil {
+		_, err = h.NameFolder(h.t.Context(), h.login(address), string(part), "", "Mon genou")
 	}
 	if err != nil {
 		h.t.Fatal(err)
@@ -70,6 +74,9 @@ func opensAllOf(h *house, address string) (keys int, err error) {
 		}
 		if c, ok, err := patient.LoadContact(r, p.scope(part), key); !ok || c.Mail == "" {
 			return fmt.Errorf("contact: %w", err)
+		}
+		if c, err := filing.Load(r, part, key); err != nil || len(c.Folders) != 1 {
+			return fmt.Errorf("cabinet: %w", err)
 		}
 		return nil
 	})
