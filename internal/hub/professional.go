@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"vaguemestre/internal/account"
 	"vaguemestre/internal/directory"
 	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
@@ -51,7 +53,20 @@ func (h *Hub) indexProfessionals(ctx context.Context) error {
 // who has proved to a trusted provider of identities who they are: in the oldest
 // of their own mailboxes. device is the program that they use. One who has none
 // here is fault.NotFound; one whom policy lets in nowhere, fault.Denied.
-func (h *Hub) LoginProfessional(ctx context.Context, n ident.RPPS, at Attempt, device string) (Actor, error) {
+func (h *Hub) LoginProfessional(ctx context.Context, n ident.RPPS, at Attempt, device string) (a Actor, err error) {
+	err = h.atOwn(ctx, n, at, func(part store.Part) error {
+		a, err = h.begin(ctx, part, n, at.Protocol, device, func(_ *tx, a *Actor) error {
+			a.Session = vault.NewID()[:12]
+			return nil
+		})
+		return err
+	})
+	return a, err
+}
+
+// atOwn does fn at the oldest of a professional's own mailboxes where it is not
+// refused.
+func (h *Hub) atOwn(ctx context.Context, n ident.RPPS, at Attempt, fn func(store.Part) error) error {
 	index := directory.ProfessionalPart(h.Index, n)
 	var parts []store.Part
 	err := h.view(ctx, index, func(r store.Reader) (err error) {
@@ -59,11 +74,11 @@ func (h *Hub) LoginProfessional(ctx context.Context, n ident.RPPS, at Attempt, d
 		return err
 	})
 	if err != nil {
-		return Actor{}, err
+		return err
 	}
 	err = fmt.Errorf("hub: login: no mailbox of that professional: %w", fault.NotFound)
 	for _, part := range parts {
-		a, failed := h.begin(ctx, part, n, at.Protocol, device)
+		failed := fn(part)
 		switch fault.Of(failed) {
 		case fault.NotFound:
 			continue
@@ -71,14 +86,15 @@ func (h *Hub) LoginProfessional(ctx context.Context, n ident.RPPS, at Attempt, d
 			err = failed
 			continue
 		}
-		return a, failed
+		return failed
 	}
-	return Actor{}, errors.Join(h.noteStranger(ctx, at, n.String()), err)
+	return errors.Join(h.noteStranger(ctx, at, n.String()), err)
 }
 
 // begin begins a session for the professional of that number in the mailbox of a
-// partition; fault.NotFound if it is not theirs, whatever the index says.
-func (h *Hub) begin(ctx context.Context, part store.Part, n ident.RPPS, protocol, device string) (a Actor, err error) {
+// partition, which open gives its name; fault.NotFound if it is not theirs,
+// whatever the index says.
+func (h *Hub) begin(ctx context.Context, part store.Part, n ident.RPPS, protocol, device string, open func(*tx, *Actor) error) (a Actor, err error) {
 	err = h.commit(ctx, part, func(t *tx) error {
 		var d policy.Decision
 		if a, d, err = h.admit(t, part, device, t.now); err != nil {
@@ -87,9 +103,56 @@ func (h *Hub) begin(ctx context.Context, part store.Part, n ident.RPPS, protocol
 		if a.RPPS != n.String() || a.Role != policy.Professional {
 			return fmt.Errorf("hub: login: %w", fault.NotFound)
 		}
-		a.Session = vault.NewID()[:12]
+		if err := open(t, &a); err != nil {
+			return err
+		}
 		t.note(decided(a.entry(policy.Login, protocol), d))
 		return nil
 	})
 	return a, err
+}
+
+// ByProvider is what a professional's web session was opened with: their log-in
+// at a provider of identities, which asks for two factors.
+const ByProvider Factor = "psc"
+
+// How long a professional's web session lives: a surgery is not a living room.
+const (
+	ProfessionalIdle = 30 * time.Minute
+	ProfessionalLife = 4 * time.Hour
+)
+
+// OpenProfessionalWeb opens a web session for a professional as LoginProfessional
+// lets them in.
+func (h *Hub) OpenProfessionalWeb(ctx context.Context, n ident.RPPS, at Attempt) (e Entry, err error) {
+	err = h.atOwn(ctx, n, at, func(part store.Part) error {
+		e.Actor, err = h.begin(ctx, part, n, at.Protocol+" "+string(ByProvider), at.Device, func(t *tx, a *Actor) error {
+			s, secret, err := account.NewSession(t, t.Scope, account.Session{
+				Kind: account.WebSession, Device: at.Device, Factor: string(ByProvider), Created: t.now, Idle: ProfessionalIdle, Expires: t.now.Add(ProfessionalLife)})
+			if err != nil {
+				return err
+			}
+			e.Session, e.Token = s, account.Token{Part: part, ID: s.ID, Secret: secret}.Seal(h.Index)
+			a.Device, a.Session, a.Web = s.Device, s.ID, true
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return Entry{}, err
+	}
+	return e, nil
+}
+
+// ProveProfessional makes an actor's web session fit for what is sensitive, for a
+// quarter of an hour: the provider says that they have logged in once more.
+// Another number than theirs is fault.Unauthenticated.
+func (h *Hub) ProveProfessional(ctx context.Context, a Actor, n ident.RPPS) error {
+	if a.RPPS != n.String() || !a.Web {
+		return fmt.Errorf("hub: prove: %w", fault.Unauthenticated)
+	}
+	return h.commit(ctx, a.Part, func(t *tx) error {
+		t.note(a.did("prove", string(ByProvider)))
+		return account.ProveSession(t, t.Scope, a.Session, string(ByProvider), t.now)
+	})
 }

@@ -1,8 +1,10 @@
 package oauth
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -25,7 +27,6 @@ type request struct {
 	Scopes    smart.Scopes
 	Challenge string
 	Nonce     string
-	Again     bool // the person is to log in anew (prompt=login)
 }
 
 const (
@@ -55,7 +56,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	q := request{Client: c.ID, Redirect: f["redirect_uri"], State: f["state"], Challenge: f["code_challenge"], Nonce: f["nonce"], Again: f["prompt"] == "login"}
+	q := request{Client: c.ID, Redirect: f["redirect_uri"], State: f["state"], Challenge: f["code_challenge"], Nonce: f["nonce"]}
 	if len(q.State) > maxState || len(q.Nonce) > maxNonce {
 		q.State = ""
 		return s.back(w, r, q, invalidRequest("state or nonce is too long"))
@@ -66,7 +67,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) error {
 	if s.provider == nil {
 		return s.back(w, r, q, &problem{code: "temporarily_unavailable", text: "no professional logs in here"})
 	}
-	return s.send(w, r, q)
+	return s.send(w, r, under{Request: q, Login: newLogin(), Again: f["prompt"] == "login"})
 }
 
 var errUnknownProgram = fmt.Errorf("oauth: program or redirect URI is not registered: %w", fault.NotFound)
@@ -128,8 +129,10 @@ func (s *Server) redirect(w http.ResponseWriter, r *http.Request, q request, ans
 
 // under is a log-in under way, in a cookie of the browser that began it.
 type under struct {
-	Request request
+	Request request // of a program; none if Portal
+	Portal  bool    // it leads to the pages for people
 	Login   login
+	Again   bool // the person is to log in anew (prompt=login)
 	Ends    time.Time
 }
 
@@ -139,10 +142,10 @@ func cookie(kind, state string) string {
 	return "__Host-vaguemestre-" + kind + "-" + state[:min(8, len(state))]
 }
 
-// send sends the browser to the provider.
-func (s *Server) send(w http.ResponseWriter, r *http.Request, q request) error {
-	u := under{q, newLogin(), s.cfg.Now().Add(loginLife)}
-	to, err := s.provider.begin(r.Context(), u.Login, q.Again)
+// send sends the browser to the provider, with a log-in that it brings back.
+func (s *Server) send(w http.ResponseWriter, r *http.Request, u under) error {
+	u.Ends = s.cfg.Now().Add(loginLife)
+	to, err := s.provider.begin(r.Context(), u.Login, u.Again)
 	if err != nil {
 		return err
 	}
@@ -200,21 +203,36 @@ func (s *Server) callback(w http.ResponseWriter, r *http.Request) error {
 	if err := s.open("login", kept.Value, &u); err != nil {
 		return stale(err)
 	}
-	switch {
-	case u.Login.State != f["state"] || !s.cfg.Now().Before(u.Ends):
+	if u.Login.State != f["state"] || !s.cfg.Now().Before(u.Ends) {
 		return errStale
-	case f["iss"] != "" && f["iss"] != s.provider.Issuer: // RFC 9207 §2.4
-		return errLogin
-	case f["error"] == "access_denied":
-		return s.back(w, r, u.Request, &problem{code: "access_denied", text: "the person did not log in"})
-	case f["error"] != "" || f["code"] == "":
-		return errLogin
 	}
-	n, err := s.provider.finish(r.Context(), u.Login, f["code"])
-	if err != nil {
+	in, err := s.loggedIn(r.Context(), u, f)
+	if u.Portal && s.cfg.Portal != nil {
+		return s.arrive(w, r, in, err)
+	}
+	switch {
+	case errors.Is(err, errRefused):
+		return s.back(w, r, u.Request, &problem{code: "access_denied", text: "the person did not log in"})
+	case err != nil:
 		return unknown(err)
 	}
-	return s.enter(w, r, u.Request, n)
+	return s.enter(w, r, u.Request, in.number)
+}
+
+// errRefused says that the person did not want to log in.
+var errRefused = fmt.Errorf("oauth: the person did not log in: %w", fault.Unauthenticated)
+
+// loggedIn reads what the provider sent back.
+func (s *Server) loggedIn(ctx context.Context, u under, f form) (loggedIn, error) {
+	switch {
+	case f["iss"] != "" && f["iss"] != s.provider.Issuer: // RFC 9207 §2.4
+		return loggedIn{}, errLogin
+	case f["error"] == "access_denied":
+		return loggedIn{}, errRefused
+	case f["error"] != "" || f["code"] == "":
+		return loggedIn{}, errLogin
+	}
+	return s.provider.finish(ctx, u.Login, f["code"])
 }
 
 // errStranger says that somebody has logged in who has no mailbox here.

@@ -21,22 +21,25 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/ident"
 	"vaguemestre/internal/limit"
 )
 
 // Config is what a Server is made of.
 type Config struct {
-	Base         string                        // absolute address of the hub, the issuer: "https://dmp.example.fr"
-	FHIR         string                        // absolute address of the FHIR service; default: Base + "/fhir"
-	Professional *Provider                     // where professionals log in; nil: nowhere
-	Observe      func(what string, status int) // counts a request; nil for none
-	Now          func() time.Time              // default: time.Now
-	Log          *slog.Logger                  // default: discards
+	Base         string                                                      // absolute address of the hub, the issuer: "https://dmp.example.fr"
+	FHIR         string                                                      // absolute address of the FHIR service; default: Base + "/fhir"
+	Professional *Provider                                                   // where professionals log in; nil: nowhere
+	Portal       func(http.ResponseWriter, *http.Request, ident.RPPS, error) // answers a log-in to the pages for people: who has proved who they are, or why not; nil: there are no pages
+	Observe      func(what string, status int)                               // counts a request; nil for none
+	Now          func() time.Time                                            // default: time.Now
+	Log          *slog.Logger                                                // default: discards
 }
 
 // A Server is the authorisation server. It is an http.Handler for /oauth/ and
@@ -98,6 +101,8 @@ func (s *Server) routes() {
 		"GET /oauth/authorize":                        {"authorize", s.authorize},
 		"GET /oauth/callback":                         {"callback", s.callback},
 		"POST /oauth/consent":                         {"consent", s.consent},
+		"GET " + PortalPath:                           {"portal", s.portal},
+		"GET " + EndPath:                              {"end", s.end},
 		"POST /oauth/token":                           {"token", s.token},
 		"POST /oauth/introspect":                      {"introspect", s.introspect},
 		"POST /oauth/revoke":                          {"revoke", s.revoke},
@@ -133,7 +138,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // isPage reports whether people see what is at that path.
 func isPage(path string) bool {
-	return path == "/oauth/authorize" || path == "/oauth/callback" || path == "/oauth/consent"
+	return slices.Contains([]string{"/oauth/authorize", "/oauth/callback", "/oauth/consent", PortalPath, EndPath}, path)
 }
 
 // answer runs a handler within its bounds. An error that comes back has not been

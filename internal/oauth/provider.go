@@ -57,6 +57,7 @@ type discovered struct {
 	oauth2        oauth2.Config
 	verifier      *oidc.IDTokenVerifier
 	introspection string
+	endSession    string
 }
 
 func newProvider(p Provider, redirect string, now func() time.Time) (*provider, error) {
@@ -116,6 +117,7 @@ func (p *provider) discover(ctx context.Context) (*discovered, error) {
 	found, err := oidc.NewProvider(p.context(ctx), p.Issuer)
 	var more struct {
 		Introspection string `json:"introspection_endpoint"`
+		EndSession    string `json:"end_session_endpoint"`
 	}
 	if err == nil {
 		err = found.Claims(&more)
@@ -131,6 +133,7 @@ func (p *provider) discover(ctx context.Context) (*discovered, error) {
 		// The keys are fetched later, and not for this request alone.
 		verifier:      found.VerifierContext(p.context(context.Background()), &oidc.Config{ClientID: p.ClientID, Now: p.now}),
 		introspection: more.Introspection,
+		endSession:    more.EndSession,
 	}
 	return p.known, nil
 }
@@ -170,47 +173,54 @@ func (p *provider) begin(ctx context.Context, l login, again bool) (string, erro
 // errLogin says that what came back is not what was asked for.
 var errLogin = fmt.Errorf("oauth: log-in did not come to its end: %w", fault.Unauthenticated)
 
+// loggedIn is somebody whom the provider has recognised.
+type loggedIn struct {
+	number ident.RPPS
+	token  string // the ID token, which ends their session there
+}
+
 // finish exchanges the code that came back, and returns who has logged in. One
 // whose identifier is not an RPPS number is fault.NotFound.
-func (p *provider) finish(ctx context.Context, l login, code string) (ident.RPPS, error) {
+func (p *provider) finish(ctx context.Context, l login, code string) (loggedIn, error) {
 	d, err := p.discover(ctx)
 	if err != nil {
-		return ident.RPPS{}, err
+		return loggedIn{}, err
 	}
 	ctx = p.context(ctx)
 	token, err := d.oauth2.Exchange(ctx, code, oauth2.VerifierOption(l.Verifier))
 	if err != nil {
 		if refused := (*oauth2.RetrieveError)(nil); errors.As(err, &refused) && refused.Response.StatusCode < 500 {
-			return ident.RPPS{}, errLogin
+			return loggedIn{}, errLogin
 		}
-		return ident.RPPS{}, fmt.Errorf("%w (%v)", errProvider, err)
+		return loggedIn{}, fmt.Errorf("%w (%v)", errProvider, err)
 	}
 	raw, _ := token.Extra("id_token").(string)
 	id, err := d.verifier.Verify(ctx, raw)
 	if err != nil || subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(l.Nonce)) != 1 {
-		return ident.RPPS{}, errLogin
+		return loggedIn{}, errLogin
 	}
 	var level struct {
 		ACR string `json:"acr"`
 	}
 	if id.Claims(&level) != nil || p.ACR != "-" && level.ACR != "" && level.ACR != p.ACR {
-		return ident.RPPS{}, errLogin
+		return loggedIn{}, errLogin
 	}
 	if id.AccessTokenHash != "" && id.VerifyAccessToken(token.AccessToken) != nil {
-		return ident.RPPS{}, errLogin
+		return loggedIn{}, errLogin
 	}
 	info, err := d.UserInfo(ctx, oauth2.StaticTokenSource(token))
 	if err != nil {
-		return ident.RPPS{}, fmt.Errorf("%w (%v)", errProvider, err)
+		return loggedIn{}, fmt.Errorf("%w (%v)", errProvider, err)
 	}
 	if info.Subject != id.Subject {
-		return ident.RPPS{}, errLogin
+		return loggedIn{}, errLogin
 	}
 	var claims map[string]any
 	if info.Claims(&claims) != nil {
-		return ident.RPPS{}, errLogin
+		return loggedIn{}, errLogin
 	}
-	return p.number(claims)
+	n, err := p.number(claims)
+	return loggedIn{n, raw}, err
 }
 
 // number reads the national identifier of a professional (idNatPS, ANS): 8 and
