@@ -194,7 +194,7 @@ func (h *house) serve(change []func(*Config)) {
 	h.base = "https://" + h.http.Listener.Addr().String()
 	var err error
 	h.psc, err = fakepsc.New(h.base+"/psc", []fakepsc.Person{h.colleague, h.stranger, h.adeli}, []fakepsc.Client{
-		{ID: "hub", Secret: "s3cret", Redirects: []string{h.base + "/oauth/callback"}}, {ID: "lps-psc"}, {ID: "other-service"},
+		{ID: "hub", Secret: "s3cret", Redirects: []string{h.base + "/oauth/callback"}, Afterwards: []string{h.base + "/"}}, {ID: "lps-psc"}, {ID: "other-service"},
 	}, h.now)
 	must(h.t, err)
 	h.http.StartTLS()

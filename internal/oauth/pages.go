@@ -67,8 +67,8 @@ func noticeOf(err error) (int, notice) {
 				"Ask the operator of the mail service or your establishment to open one for you, or to enter your RPPS number."}}
 	case errors.Is(err, errStale), errors.Is(err, errLogin):
 		return http.StatusBadRequest, notice{"La connexion n'a pas abouti", "The log-in did not come to its end",
-			[]string{"La connexion a duré trop longtemps, a été commencée dans un autre navigateur, ou a été refusée par Pro Santé Connect. Recommencez depuis votre logiciel.", saver.FR},
-			[]string{"The log-in took too long, was begun in another browser, or was refused by Pro Santé Connect. Start again from your program.", saver.EN}}
+			[]string{"La connexion a duré trop longtemps, a été commencée dans un autre navigateur, ou a été refusée par Pro Santé Connect. Recommencez depuis votre logiciel ou la page de connexion.", saver.FR},
+			[]string{"The log-in took too long, was begun in another browser, or was refused by Pro Santé Connect. Start again from your program or the sign-in page.", saver.EN}}
 	}
 	switch fault.Of(err) {
 	case fault.Unavailable, fault.Sealed, fault.Throttled:

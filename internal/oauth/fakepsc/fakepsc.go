@@ -3,8 +3,8 @@
 // one they choose, so it proves nothing, and no real hub trusts it.
 //
 // It has of Pro Santé Connect what a hub sees: discovery, the code flow with PKCE
-// and nonce, acr eidas1, userinfo with SubjectNameID, introspection. Nothing is
-// kept: a start forgets everybody.
+// and nonce, acr eidas1, userinfo with SubjectNameID, introspection, the end of a
+// session. Nothing is kept: a start forgets everybody.
 package fakepsc
 
 import (
@@ -42,6 +42,7 @@ type Person struct {
 type Client struct {
 	ID, Secret string
 	Redirects  []string
+	Afterwards []string // where a browser may go when a session has ended
 }
 
 // A Server is the provider. It is an http.Handler for the path of its issuer and
@@ -108,6 +109,7 @@ func New(issuer string, people []Person, clients []Client, now func() time.Time)
 		"GET /userinfo":                         s.userinfo,
 		"POST /introspect":                      s.introspect,
 		"GET /certs":                            s.certs,
+		"GET /logout":                           s.logout,
 	} {
 		method, rest, _ := strings.Cut(path, " ")
 		s.mux.HandleFunc(method+" "+base+rest, handle)
@@ -129,6 +131,7 @@ func (s *Server) discovery(w http.ResponseWriter, _ *http.Request) {
 		"userinfo_endpoint":                     s.Issuer + "/userinfo",
 		"introspection_endpoint":                s.Issuer + "/introspect",
 		"jwks_uri":                              s.Issuer + "/certs",
+		"end_session_endpoint":                  s.Issuer + "/logout",
 		"response_types_supported":              []string{"code"},
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": []string{"RS256"},
@@ -271,6 +274,24 @@ func (s *Server) claims(what string, claims map[string]any) map[string]any {
 		s.Twist(what, claims)
 	}
 	return claims
+}
+
+// logout ends the session of whoever an ID token is of: there is none, so that the
+// browser goes where it may (OpenID Connect RP-Initiated Logout 1.0).
+func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	i := slices.IndexFunc(s.clients, func(c Client) bool { return c.ID == q.Get("client_id") })
+	token, err := jwt.ParseSigned(q.Get("id_token_hint"), []jose.SignatureAlgorithm{jose.RS256})
+	var claims jwt.Claims
+	if err == nil {
+		err = token.Claims(&s.key.PublicKey, &claims)
+	}
+	to := q.Get("post_logout_redirect_uri")
+	if err != nil || i < 0 || !claims.Audience.Contains(s.clients[i].ID) || !slices.Contains(s.clients[i].Afterwards, to) {
+		http.Error(w, "fakepsc: logout", http.StatusBadRequest)
+		return
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
 func (s *Server) userinfo(w http.ResponseWriter, r *http.Request) {
