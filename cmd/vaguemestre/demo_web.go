@@ -45,7 +45,7 @@ func (d *demo) withProvider(o options, people []person) (options, error) {
 	}
 	serve := func(base string) http.Handler {
 		psc, err := fakepsc.New(base+pscPath, inventedProfessionals(people),
-			[]fakepsc.Client{{ID: pscClient, Secret: secret, Redirects: []string{base + "/oauth/callback"}}}, clock)
+			[]fakepsc.Client{{ID: pscClient, Secret: secret, Redirects: []string{base + "/oauth/callback"}, Afterwards: []string{base + "/"}}}, clock)
 		if err != nil {
 			panic("demo: " + err.Error()) // an address that the oauth server has taken
 		}

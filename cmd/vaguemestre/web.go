@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"strconv"
@@ -35,7 +34,11 @@ func (s *server) openWeb(o options) error {
 	}, []string{"what", "status"})
 	s.metrics.MustRegister(requests)
 	observe := func(what string, status int) { requests.WithLabelValues(what, strconv.Itoa(status)).Inc() }
-	logins, err := oauth.New(s.hub, oauth.Config{Base: base, Professional: provider, Observe: observe, Now: clock, Log: s.log})
+	pages, err := s.pages(base, provider != nil, observe)
+	if err != nil {
+		return err
+	}
+	logins, err := oauth.New(s.hub, oauth.Config{Base: base, Professional: provider, Portal: pages.Arrive, Observe: observe, Now: clock, Log: s.log})
 	if err != nil {
 		return advise(err, "web.base in %s is the address that people and programs use: https://, a name, and a port if it is not 443.", s.cfg.Path)
 	}
@@ -44,10 +47,6 @@ func (s *server) openWeb(o options) error {
 		Base: base + "/fhir", Authenticate: logins.Authenticate, SMART: logins.SMART, Observe: observe,
 		Software: version(), Strict: s.cfg.Web.Strict, CursorKey: cursors[:], Limits: fhirLimits(s.cfg.Limits), Now: clock, Log: s.log,
 	})
-	if err != nil {
-		return err
-	}
-	pages, err := s.pages(base, observe)
 	if err != nil {
 		return err
 	}
@@ -127,15 +126,20 @@ func fhirLimits(l config.Limits) (limits fhirapi.Limits) {
 	return limits
 }
 
-// pages makes the pages for people.
-func (s *server) pages(base string, observe func(string, int)) (http.Handler, error) {
+// pages makes the pages for people. Professionals sign in to them where there is a
+// provider of identities.
+func (s *server) pages(base string, professionals bool, observe func(string, int)) (*web.Server, error) {
 	zone, err := time.LoadLocation(s.cfg.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("web: %v: %w", err, fault.Invalid)
 	}
 	key := s.hub.Index.MAC("web/forms") // the same in every process of the hub
+	var pro web.Provider
+	if professionals {
+		pro = web.Provider{SignIn: oauth.PortalPath, SignOut: oauth.EndPath}
+	}
 	pages, err := web.New(s.hub, web.Config{
-		Base: base, Key: key[:], Mail: s.mailServers(base), Observe: observe, Now: clock, Zone: zone, Log: s.log,
+		Base: base, Pro: pro, Key: key[:], Mail: s.mailServers(base), Observe: observe, Now: clock, Zone: zone, Log: s.log,
 	})
 	if err != nil {
 		return nil, advise(err, "web.base in %s is the address that people and programs use: https://, a name, and a port if it is not 443.", s.cfg.Path)

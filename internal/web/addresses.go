@@ -10,6 +10,7 @@ func table() []route {
 		proving,
 		enrolling,
 		keeping,
+		caring,
 	)
 }
 

@@ -22,8 +22,9 @@ type call struct {
 	r       *http.Request
 	lang    string // "fr" or "en"
 	seed    string
-	session string   // the cookie
-	who     *visitor // nil: nobody who has signed in
+	session string           // the cookie
+	who     *visitor         // nil: nobody who has signed in
+	patient *hub.PatientView // whose record a professional has open; nil: nobody's
 	form    form
 	subject *subject // see about
 	atEnd   []func() // given back when the call is over
@@ -34,6 +35,9 @@ type visitor struct {
 	hub.Actor
 	session account.Session
 }
+
+// cares reports whether a visitor is a professional, by name.
+func (v *visitor) cares() bool { return professional(v.Actor) }
 
 func (s *Server) newCall(w http.ResponseWriter, r *http.Request) *call {
 	c := &call{s: s, w: w, r: r}

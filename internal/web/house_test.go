@@ -33,8 +33,13 @@ type house struct {
 	now          time.Time
 	base         string
 	server       *httptest.Server
+	pages        *Server
 	jeanne, lina hub.InsuredPerson // lina is a child on Jeanne's card
 	log          strings.Builder
+
+	arrives ident.RPPS // who logs in at the provider of identities…
+	fails   error      // …or why nobody does
+	asked   string     // how the provider was last asked
 }
 
 const thomas = "eric.thomas@medecin.test"
@@ -92,9 +97,21 @@ func insured(t *testing.T, base, name, first, born string) hub.InsuredPerson {
 func (h *house) serve() {
 	h.server = httptest.NewUnstartedServer(nil)
 	h.base = "https://" + h.server.Listener.Addr().String()
-	s, err := New(h.Hub, Config{Base: h.base, Key: make([]byte, 32), Now: func() time.Time { return h.now }, Log: logger(&h.log)})
+	s, err := New(h.Hub, Config{Base: h.base, Key: make([]byte, 32), Now: func() time.Time { return h.now }, Log: logger(&h.log), Pro: Provider{SignIn: "/oauth/portal", SignOut: "/oauth/end"}})
 	h.must(err)
-	h.server.Config.Handler = s
+	h.pages = s
+	mux := http.NewServeMux()
+	mux.Handle("/", s)
+	mux.HandleFunc("/oauth/", func(w http.ResponseWriter, r *http.Request) {
+		h.asked = r.URL.RequestURI()
+		if r.URL.Path == "/oauth/end" {
+			http.Redirect(w, r, "/", http.StatusSeeOther)
+			return
+		}
+		r.Header.Del("Cookie") // as a browser has it that comes from another site
+		s.Arrive(w, r, h.arrives, h.fails)
+	})
+	h.server.Config.Handler = mux
 	h.server.StartTLS()
 	h.t.Cleanup(h.server.Close)
 }
@@ -152,6 +169,9 @@ func (b *browser) do(r *http.Request) *browser {
 	body, err := io.ReadAll(resp.Body)
 	b.must(err)
 	b.path, b.page, b.status, b.header = resp.Request.URL.Path, html.UnescapeString(string(body)), resp.StatusCode, resp.Header
+	if _, to, ok := strings.Cut(resp.Header.Get("Refresh"), "url="); ok {
+		return b.open(to)
+	}
 	return b
 }
 
@@ -263,4 +283,16 @@ func (b *browser) signsIn() *browser {
 	b.open("/connexion").send("/connexion", "login", login, "password", password)
 	b.at("/connexion/code", "j•••@c•••.test").send("/connexion/code", "code", b.mail("jeanne@courriel.test"))
 	return b.at("/", "Bonjour")
+}
+
+// part is where somebody's space is kept: the name of their record.
+func (h *house) part(p hub.InsuredPerson) store.Part {
+	h.t.Helper()
+	n, err := ident.ParseRPPS(rpps(h.t))
+	h.must(err)
+	e, err := h.OpenProfessionalWeb(h.t.Context(), n, hub.Attempt{Protocol: "web"})
+	h.must(err)
+	v, err := h.FindPatient(h.t.Context(), e.Actor, p.Matricule)
+	h.must(err)
+	return store.Part(v.ID)
 }

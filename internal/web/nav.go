@@ -88,6 +88,8 @@ type subject struct {
 	Name  string // of the person
 	Line  string // what there is to say of them; may be empty
 	Leave string // address that leads out
+	Path  string // of the first page of that record; may be empty
+	Mark  string // what whoever reads is to that person, where it matters; may be empty
 }
 
 // about says on the page that is shown next whose record it is about.

@@ -19,9 +19,9 @@ const (
 )
 
 var keeping = []route{
-	{path: securityPath, signed: true, get: (*call).securityPage},
-	{path: securityPath + "/session", signed: true, post: (*call).endSession},
-	{path: securityPath + "/autres", signed: true, post: (*call).endOthers},
+	{path: securityPath, signed: true, by: anybody, get: (*call).securityPage},
+	{path: securityPath + "/session", signed: true, by: anybody, post: (*call).endSession},
+	{path: securityPath + "/autres", signed: true, by: anybody, post: (*call).endOthers},
 	{path: securityPath + "/phrase", signed: true, post: (*call).setPhrase},
 	{path: passwordPath, signed: true, get: (*call).passwordPage, post: (*call).changePassword},
 	{path: mailPath, signed: true, get: (*call).newContactPage, post: (*call).beginContact},
@@ -31,8 +31,8 @@ var keeping = []route{
 	{path: totpPath, signed: true, get: (*call).totpPage, post: (*call).beginTOTP},
 	{path: totpPath + "/code", signed: true, post: (*call).confirmTOTP},
 	{path: totpPath + "/fin", signed: true, post: (*call).removeTOTP},
-	{path: devicePath, signed: true, get: (*call).devicePage, post: (*call).addDevice},
-	{path: devicePath + "/fin", signed: true, post: (*call).revokeDevice},
+	{path: devicePath, signed: true, by: anybody, get: (*call).devicePage, post: (*call).addDevice},
+	{path: devicePath + "/fin", signed: true, by: anybody, post: (*call).revokeDevice},
 	{path: activityPath, signed: true, get: (*call).activityPage},
 	{path: activityPath + "/csv", signed: true, get: (*call).activityFile},
 	{path: accessPath, signed: true, get: (*call).accessPage, post: (*call).changeAccess},
@@ -60,5 +60,11 @@ func (c *call) ownHome() error {
 	return c.page("home", "home.title", homeView{Name: c.who.Name, Address: c.who.Address.Canonical(), Since: sp.Since})
 }
 
-// record names one's own record.
-func (c *call) record() string { return string(c.who.Part) }
+// record names the record that a page is about: the one in its address, or else
+// one's own.
+func (c *call) record() string {
+	if id := c.r.PathValue("record"); id != "" {
+		return id
+	}
+	return string(c.who.Part)
+}

@@ -100,9 +100,19 @@ func functions(lang string, zone *time.Location) template.FuncMap {
 			return word(lang, "date.at", day(lang, at), at.Format("15:04"))
 		},
 		"iso":   func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+		"ins":   spaced,
 		"born":  func(s string) string { return born(lang, s) },
 		"lines": func(s string) []string { return strings.Split(s, "\n") },
 	}
+}
+
+// spaced writes a matricule as people read it: in groups, the key apart. The
+// spaces do not break.
+func spaced(s string) string {
+	if len(s) != 15 {
+		return s
+	}
+	return strings.Join([]string{s[:1], s[1:3], s[3:5], s[5:7], s[7:10], s[10:13], s[13:]}, " ")
 }
 
 // day writes a date as people do.
@@ -126,6 +136,7 @@ type view struct {
 	Page        string
 	Title       string // a key of the catalogue
 	Who         string // whose space it is; "": nobody has signed in
+	Pro         bool   // a professional, who has a mailbox and no space
 	Nav         []navItem
 	Subject     *subject // whose record the page is about; nil: one's own
 	Token       string   // of its forms
@@ -180,7 +191,7 @@ func (c *call) show(status int, page, title string, data any) error {
 		v.Back = c.r.URL.Path
 	}
 	if c.who != nil {
-		v.Who, v.Nav, v.Subject = c.who.Name, c.nav(), c.subject
+		v.Who, v.Pro, v.Nav, v.Subject = c.who.Name, c.who.cares(), c.nav(), c.subject
 	}
 	if v.News = c.cookie(newsCookie); v.News != "" {
 		c.unset(newsCookie)

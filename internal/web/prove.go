@@ -12,7 +12,7 @@ import (
 const proofPath = "/confirmer"
 
 var proving = []route{
-	{path: proofPath, signed: true, get: (*call).provePage, post: (*call).beginProof},
+	{path: proofPath, signed: true, by: anybody, get: (*call).provePage, post: (*call).beginProof},
 	{path: proofPath + "/code", signed: true, get: (*call).factorPage, post: (*call).showFactor},
 	{path: proofPath + "/code/envoi", signed: true, post: (*call).sendFactor},
 }
@@ -45,10 +45,16 @@ func (c *call) back(text string) string {
 }
 
 func (c *call) provePage() error {
+	if c.who.cares() {
+		return c.proProvePage()
+	}
 	return c.page("prove", "prove.title", proveView{c.back(c.r.URL.Query().Get("retour"))})
 }
 
 func (c *call) beginProof() error {
+	if c.who.cares() { // they have no password here
+		return nothingHere(c)
+	}
 	back := c.back(c.form.value("back"))
 	if c.need("password"); len(c.form.errs) > 0 {
 		return c.again("prove", "prove.title", proveView{back})

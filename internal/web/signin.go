@@ -52,7 +52,10 @@ var wayIn = []route{
 // home is one's own, or the welcome of who has none yet.
 func (c *call) home() error {
 	if c.who == nil {
-		return c.page("welcome", "welcome.title", nil)
+		return c.page("welcome", "welcome.title", c.s.cfg.Pro)
+	}
+	if c.who.cares() {
+		return c.proHome()
 	}
 	return c.ownHome()
 }
@@ -70,7 +73,7 @@ func (c *call) signInPage() error {
 	if c.who != nil {
 		return c.to(homePath, "")
 	}
-	return c.page("signin", "signin.title", nil)
+	return c.page("signin", "signin.title", c.s.cfg.Pro)
 }
 
 // A passing is a login, or a proof of identity, between its two steps.
@@ -84,13 +87,13 @@ type passing struct {
 func (c *call) signIn() error {
 	c.need("login", "password")
 	if len(c.form.errs) > 0 {
-		return c.again("signin", "signin.title", nil)
+		return c.again("signin", "signin.title", c.s.cfg.Pro)
 	}
 	step, err := c.s.hub.SignIn(c.ctx(), c.attempt(c.form.value("login")), c.form.raw("password"), c.cookie(deviceCookie))
 	switch {
 	case errors.Is(err, fault.Unauthenticated):
 		c.wrong("", "wrong.credentials")
-		return c.again("signin", "signin.title", nil)
+		return c.again("signin", "signin.title", c.s.cfg.Pro)
 	case err != nil:
 		return err
 	case step.Entry != nil:
@@ -263,5 +266,8 @@ func (c *call) signOut() error {
 	}
 	c.unset(sessionCookie, enrolCookie, ticketCookie, proofCookie)
 	c.newSeed()
+	if c.who != nil && c.who.cares() && c.s.cfg.Pro.SignOut != "" {
+		return c.to(proOutPath, "news.signed-out")
+	}
 	return c.to(homePath, "news.signed-out")
 }

@@ -46,7 +46,7 @@ func (b *browser) sendParts(path string, parts ...part) *browser {
 
 func TestAFormMayCarryFiles(t *testing.T) {
 	h := newHouse(t)
-	s := h.server.Config.Handler.(*Server)
+	s := h.pages
 	var got form
 	s.mux.HandleFunc("/essai", func(w http.ResponseWriter, r *http.Request) {
 		s.answer(w, r, route{path: "/essai", signed: true, upload: 1000, post: func(c *call) error {

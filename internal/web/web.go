@@ -35,6 +35,7 @@ type Hub interface {
 	teller
 	holder
 	counter
+	caregiver
 }
 
 // sealer seals what a browser carries from one page to the next.
@@ -48,6 +49,7 @@ type Config struct {
 	Base    string                        // absolute address of the pages: "https://espace.example.fr"
 	Key     []byte                        // of the tokens in forms; the same in every process of the hub
 	Mail    MailServers                   // for the programs that people read their mail with
+	Pro     Provider                      // where professionals log in; the zero Provider: nowhere
 	Observe func(what string, status int) // counts a request; nil for none
 	Now     func() time.Time              // default: time.Now
 	Zone    *time.Location                // in which people are told times; default: UTC
@@ -56,6 +58,13 @@ type Config struct {
 
 // MailServers are where mail programs connect; empty where there is none.
 type MailServers struct{ IMAP, SMTP string }
+
+// A Provider is another edge, where professionals prove who they are. It answers
+// with Server.Arrive.
+type Provider struct {
+	SignIn  string // begins a log-in; with ?again=1 one that was is not enough
+	SignOut string // ends the session with the provider of identities
+}
 
 // A Server serves the pages. It is an http.Handler for everything that is not
 // another edge's.
@@ -114,10 +123,34 @@ func New(h Hub, cfg Config) (*Server, error) {
 // A route is one address: what is shown there, and what a form sent there does.
 type route struct {
 	path   string
-	signed bool              // only for somebody who has signed in
+	signed bool              // only for somebody who has signed in…
+	by     audience          // …and is one of these
 	get    func(*call) error // nil: nothing is shown
 	post   func(*call) error // nil: nothing is taken
 	upload int64             // bytes of the files that a form sent there may carry together; 0: it carries none
+}
+
+// An audience is who, of those who have signed in, has a page. For everybody else
+// there is none.
+type audience int
+
+const (
+	holders       audience = iota // of a space, their own or one that is entrusted to them
+	professionals                 // by name
+	anybody
+)
+
+// has reports whether somebody is one of an audience.
+func (u audience) has(who *visitor) bool {
+	return u == anybody || (u == professionals) == who.cares()
+}
+
+// door is where they sign in.
+func (u audience) door() string {
+	if u == professionals {
+		return proPath
+	}
+	return signInPath
 }
 
 func (s *Server) routes() {
@@ -144,7 +177,12 @@ const content = "default-src 'none'; style-src 'self'; script-src 'self'; connec
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
+	s.lock(w.Header())
+	s.mux.ServeHTTP(w, r)
+}
+
+// lock has browsers keep a page to itself.
+func (s *Server) lock(h http.Header) {
 	h.Set("Content-Security-Policy", content)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -155,7 +193,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.local {
 		h.Set("Strict-Transport-Security", "max-age=31536000")
 	}
-	s.mux.ServeHTTP(w, r)
 }
 
 // answer runs a route within its bounds. An error that comes back has not been
@@ -194,7 +231,7 @@ func (s *Server) run(c *call, to route) error {
 	switch c.r.Method {
 	case http.MethodGet, http.MethodHead:
 		if act == nil { // where only forms are sent: somebody has loaded the answer again
-			return c.to(s.above(to.path), "")
+			return c.to(s.above(c.r.URL.Path), "")
 		}
 	case http.MethodPost:
 		act = to.post
@@ -214,7 +251,13 @@ func (s *Server) run(c *call, to route) error {
 		return err
 	}
 	if to.signed && c.who == nil {
-		return c.to(signInPath, "news.session-over")
+		return c.to(to.by.door(), "news.session-over")
+	}
+	if to.signed && !to.by.has(c.who) {
+		return nothingHere(c)
+	}
+	if err := c.knowPatient(); err != nil {
+		return err
 	}
 	if posted && to.upload > 0 { // files are taken of those only who may bring any
 		if err := c.readUpload(to.upload); err != nil {
@@ -258,4 +301,15 @@ func (s *Server) above(address string) string {
 }
 
 // known reports whether a path names a page of ours that one can come back to.
-func (s *Server) known(path string) bool { return strings.HasPrefix(path, "/") && s.paths[path] }
+func (s *Server) known(path string) bool {
+	if !strings.HasPrefix(path, "/") {
+		return false
+	}
+	_, pattern := s.mux.Handler(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}})
+	if pattern == "/{$}" {
+		pattern = homePath
+	} else if pattern == "/" { // everything that is nothing
+		return false
+	}
+	return s.paths[pattern]
+}
