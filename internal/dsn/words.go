@@ -86,6 +86,17 @@ func subjectOf(rs []Recipient) string {
 	return ""
 }
 
+// ActionOf reads the worst that a notice of ours tells from its subject; ok is
+// false for the subject of anything else.
+func ActionOf(subject string) (a Action, ok bool) {
+	for _, a := range order {
+		if s := outcomes[a].subject; subject == s.fr+" / "+s.en {
+			return a, true
+		}
+	}
+	return "", false
+}
+
 const separator = "\n----------------------------------------\n\n"
 
 // text is the part for people: French, a line, English.

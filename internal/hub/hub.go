@@ -18,7 +18,9 @@
 //	answer report post                of patients, what the sender is told
 //	mailbox listing content change  a mailbox as its owner sees it, with the documents
 //	folders shelves shelfview         on shelves beside the mails
-//	messageid                         how pages name a mail
+//	messageid desk threadindex        a mailbox as its pages show it: by threads, with
+//	threads card message told tidy      who writes, what is attached, what became of
+//	readreceipt                         what was sent
 //	documents submit examine        documents into a record: out of a mail or by
 //	integration versions amend        themselves, checked, replaced, changed, announced,
 //	announce doubts deposit           and those of doubtful identity
@@ -143,6 +145,8 @@ type Hub struct {
 	places *bounded[ident.Address, store.Part] // of recipients that were allowed
 	hints  *bounded[store.Part, time.Time]     // when this process hinted that something leaves there
 	books  *books
+	desks  *desks
+	cards  *bounded[ident.Address, card] // of whom people write with
 	cache  *mailbox.Cache
 	docs   *vault.Cache
 	recent *recent
@@ -201,6 +205,8 @@ func New(c Config) (*Hub, error) {
 		places: newBounded[ident.Address, store.Part](maxPlaces),
 		hints:  newBounded[store.Part, time.Time](maxHints),
 		books:  newBooks(),
+		desks:  newDesks(),
+		cards:  newBounded[ident.Address, card](maxCards),
 		cache:  mailbox.NewCache(c.Limits.ListingCache),
 		docs:   vault.NewCache(c.Limits.ListingCache),
 

@@ -56,6 +56,7 @@ func (h *Hub) WebSessions(ctx context.Context, a Actor) (list []account.Session,
 // EndWebSession ends one of an actor's web sessions or trusted devices: their
 // own is how they sign out. One that does not exist is fault.NotFound.
 func (h *Hub) EndWebSession(ctx context.Context, a Actor, id string) error {
+	defer h.CloseDesks(a.Part, id)
 	return h.do(ctx, a.Part, func(t *tx) error {
 		t.note(a.did("end-session", id))
 		return account.EndSession(t, t.Scope, id)
