@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -202,6 +203,7 @@ func (d *demo) open(ctx context.Context) (*config.Config, error) {
 	c.Listen.SMTPS, c.Listen.Submission = at(smtpsPort), at(submissionPort)
 	c.Listen.IMAPS, c.Listen.IMAP = at(imapsPort), at(imapPort)
 	c.Listen.HTTPS = at(httpsPort)
+	c.Web.Base = strings.TrimSuffix(fmt.Sprintf("https://localhost:%d", d.portBase+httpsPort), ":443") // passkeys are bound to it
 	c.Janitor.Notices = 100 * time.Millisecond
 	c.Notices.Folder = filepath.Join(d.folder, outboxFolder)
 	c.Limits.ConnectionsPerAddress = c.Limits.Connections // all come from loopback

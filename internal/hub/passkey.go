@@ -23,6 +23,10 @@ func (h *Hub) relying(ctx context.Context) (*account.Passkeys, *account.Pepper, 
 	return h.human.passkeys, p, err
 }
 
+// OffersPasskeys reports whether this hub has a web domain that passkeys can be
+// bound to.
+func (h *Hub) OffersPasskeys() bool { return h.human.passkeys != nil }
+
 // BeginPasskeySignIn returns what the browser needs to answer with a passkey, as
 // JSON, and the ceremony to hand back. After a password ticket names the person;
 // with "", whoever answers says who they are.

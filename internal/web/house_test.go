@@ -61,7 +61,7 @@ func newHouse(t *testing.T) *house {
 	h.Hub, err = hub.New(hub.Config{
 		Store: memstore.New(), Blobs: memblob.New(), Bus: membus.New(),
 		Index: keyring.NewIndexKey(), Ring: keyring.NewRing(), Erasure: secrets(), Escrow: cert,
-		Domain: "hub.test", PatientDomain: "patient.test", TestMode: true, Now: func() time.Time { return h.now },
+		Domain: "hub.test", PatientDomain: "patient.test", WebDomain: "espace.test", TestMode: true, Now: func() time.Time { return h.now },
 	})
 	h.must(err)
 	h.jeanne = insured(t, "2602099999021", "HÉRON", "Jeanne", "19600229")

@@ -35,7 +35,21 @@ func (c *call) after(err error, back, news string) error {
 	return c.to(back, news)
 }
 
-type proveView struct{ Back string }
+type proveView struct {
+	Back     string
+	Passkeys bool // the actor has one
+}
+
+// proveView is what the page shows; that passkeys are not found is no reason to
+// show no page.
+func (c *call) proveView(back string) proveView {
+	list, err := c.s.hub.Passkeys(c.ctx(), c.who.Actor)
+	return proveView{back, err == nil && len(list) > 0 && c.s.hub.OffersPasskeys()}
+}
+
+func (c *call) proveAgain(back string) error {
+	return c.again("prove", "prove.title", c.proveView(back))
+}
 
 func (c *call) back(text string) string {
 	if !c.s.known(text) {
@@ -48,7 +62,7 @@ func (c *call) provePage() error {
 	if c.who.cares() {
 		return c.proProvePage()
 	}
-	return c.page("prove", "prove.title", proveView{c.back(c.r.URL.Query().Get("retour"))})
+	return c.page("prove", "prove.title", c.proveView(c.back(c.r.URL.Query().Get("retour"))))
 }
 
 func (c *call) beginProof() error {
@@ -57,12 +71,12 @@ func (c *call) beginProof() error {
 	}
 	back := c.back(c.form.value("back"))
 	if c.need("password"); len(c.form.errs) > 0 {
-		return c.again("prove", "prove.title", proveView{back})
+		return c.proveAgain(back)
 	}
 	step, err := c.s.hub.BeginProof(c.ctx(), c.attempt(""), c.who.Actor, c.form.raw("password"))
 	if errors.Is(err, fault.Unauthenticated) {
 		c.wrong("password", "wrong.password")
-		return c.again("prove", "prove.title", proveView{back})
+		return c.proveAgain(back)
 	}
 	if err != nil {
 		return err

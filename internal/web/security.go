@@ -51,20 +51,26 @@ type securityView struct {
 	Login     string
 	Contact   patient.Contact
 	TOTP      bool
+	Passkeys  []account.Passkey
 	Passwords []account.Password
 	Sessions  []account.Session
 	Own       string // the session of this browser
+
+	OffersPasskeys bool
 }
 
 func (c *call) security() (v securityView, err error) {
 	a := c.who.Actor
 	v.Own = a.Session
-	var errs [5]error
+	var errs [6]error
 	v.Login, errs[0] = c.s.hub.WebLogin(c.ctx(), a)
 	v.Contact, errs[1] = c.s.hub.Contact(c.ctx(), a)
 	v.TOTP, errs[2] = c.s.hub.HasTOTP(c.ctx(), a)
 	v.Passwords, errs[3] = c.s.hub.OwnPasswords(c.ctx(), a)
 	v.Sessions, errs[4] = c.s.hub.WebSessions(c.ctx(), a)
+	if v.OffersPasskeys = c.s.hub.OffersPasskeys(); v.OffersPasskeys {
+		v.Passkeys, errs[5] = c.s.hub.Passkeys(c.ctx(), a)
+	}
 	return v, errors.Join(errs[:]...)
 }
 

@@ -73,27 +73,36 @@ func (c *call) signInPage() error {
 	if c.who != nil {
 		return c.to(homePath, "")
 	}
-	return c.page("signin", "signin.title", c.s.cfg.Pro)
+	return c.page("signin", "signin.title", c.signInView())
 }
+
+// signInView is what the page of the first step shows.
+type signInView struct {
+	Passkeys bool
+	Pro      Provider // where professionals log in
+}
+
+func (c *call) signInView() signInView { return signInView{c.s.hub.OffersPasskeys(), c.s.cfg.Pro} }
 
 // A passing is a login, or a proof of identity, between its two steps.
 type passing struct {
 	Ticket string
 	Offers []hub.Offer
 	By     hub.Factor // whose code is awaited; "": one is to be chosen
+	Key    bool       `json:",omitempty"` // a passkey does it too, if a script shows it
 	Proof  string     `json:",omitempty"` // where a proof of identity leads; "": it is a login
 }
 
 func (c *call) signIn() error {
 	c.need("login", "password")
 	if len(c.form.errs) > 0 {
-		return c.again("signin", "signin.title", c.s.cfg.Pro)
+		return c.again("signin", "signin.title", c.signInView())
 	}
 	step, err := c.s.hub.SignIn(c.ctx(), c.attempt(c.form.value("login")), c.form.raw("password"), c.cookie(deviceCookie))
 	switch {
 	case errors.Is(err, fault.Unauthenticated):
 		c.wrong("", "wrong.credentials")
-		return c.again("signin", "signin.title", c.s.cfg.Pro)
+		return c.again("signin", "signin.title", c.signInView())
 	case err != nil:
 		return err
 	case step.Entry != nil:
@@ -106,9 +115,11 @@ func (c *call) signIn() error {
 func (c *call) pass(p passing) error {
 	var usable []hub.Offer
 	for _, o := range p.Offers {
-		if o.Factor != hub.ByPasskey { // needs a script
-			usable = append(usable, o)
+		if o.Factor == hub.ByPasskey { // needs a script
+			p.Key = true
+			continue
 		}
+		usable = append(usable, o)
 	}
 	p.Offers = usable
 	if len(usable) == 0 {
@@ -161,12 +172,13 @@ type factorView struct {
 	Others   []factorOffer
 	Send     string // where another one is asked for
 	MayTrust bool
+	Passkey  bool // may be shown instead
 }
 
 type factorOffer struct{ By, Hint string }
 
 func (p passing) view() factorView {
-	v := factorView{By: string(p.By), Send: p.path() + "/envoi", MayTrust: p.Proof == ""}
+	v := factorView{By: string(p.By), Send: p.path() + "/envoi", MayTrust: p.Proof == "", Passkey: p.Key && p.Proof == ""}
 	for _, o := range p.Offers {
 		if o.Factor == p.By {
 			v.Hint = o.Hint

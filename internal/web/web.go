@@ -36,6 +36,7 @@ type Hub interface {
 	holder
 	counter
 	caregiver
+	passkeeper
 }
 
 // sealer seals what a browser carries from one page to the next.
