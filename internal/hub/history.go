@@ -21,6 +21,7 @@ type HistoryQuery struct {
 	Kind      audit.Kind  // of the actor
 	Group     audit.Group // of the act
 	Emergency bool        // emergencies only
+	By, NotBy string      // the address of who acted, or of who is left out; "" for anybody, nobody
 
 	Limit  int    // lines of a page; 50 if it is 0, at most 200
 	Before string // HistoryPage.Next of the page before
@@ -40,7 +41,8 @@ const (
 
 func (q HistoryQuery) matches(e audit.Entry) bool {
 	return !e.Time.Before(q.From) && (q.To.IsZero() || e.Time.Before(q.To)) &&
-		(q.Kind == "" || e.Kind() == q.Kind) && (q.Group == "" || e.Group() == q.Group) && (!q.Emergency || e.Emergency)
+		(q.Kind == "" || e.Kind() == q.Kind) && (q.Group == "" || e.Group() == q.Group) && (!q.Emergency || e.Emergency) &&
+		(q.By == "" || e.Actor == q.By) && (q.NotBy == "" || e.Actor != q.NotBy)
 }
 
 // History shows the trail of a record to its owner, or to whoever acts for the

@@ -31,6 +31,7 @@ type HelpedPerson struct {
 	Record string // ID
 	Name   string
 	Link   patient.Person // what the actor may do there, and until when
+	Ends   time.Time      // when it ends by itself, at the majority of a child or the end of a carer; zero where nobody knows
 }
 
 const maxInvitations = 20 // of one person, in a day
@@ -290,7 +291,11 @@ func (h *Hub) helped(ctx context.Context, helper store.Part, prune bool) (list [
 			dead = append(dead, n.Part)
 			continue
 		}
-		list = append(list, HelpedPerson{string(n.Part), n.Name, f.person})
+		ends := f.person.Until
+		if f.person.Kind == patient.Representative {
+			ends, _ = f.space.Majority()
+		}
+		list = append(list, HelpedPerson{string(n.Part), n.Name, f.person, ends})
 	}
 	if !prune || len(dead) == 0 {
 		return list, nil

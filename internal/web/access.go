@@ -115,7 +115,7 @@ func (c *call) changeAccess() error {
 		}
 		return c.again("access", "access.title", v)
 	}
-	return c.after(err, accessPath, decision.news)
+	return c.after(err, c.at(accessPath), decision.news)
 }
 
 // setChoices changes what the page shows, and leaves the rest as it is.
@@ -127,5 +127,5 @@ func (c *call) setChoices() error {
 	k.OpposedToCentre15, k.OpposedToBreakGlass = !c.form.ticked("centre15"), !c.form.ticked("glass")
 	k.MaskedInEmergency, k.OpposedToCareTeam = c.form.ticked("masked"), !c.form.ticked("team")
 	k.MaskNewDocuments, k.HideHistory = c.form.ticked("mask-new"), c.form.ticked("hide-history")
-	return c.after(c.s.hub.SetChoices(c.ctx(), c.who.Actor, c.record(), k), accessPath, "news.saved")
+	return c.after(c.s.hub.SetChoices(c.ctx(), c.who.Actor, c.record(), k), c.at(accessPath), "news.saved")
 }

@@ -6,15 +6,19 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/hub"
+	"vaguemestre/policy"
 )
 
-// Activité: who did what in one's space, in sentences.
+// Activité: who did what in a space, in sentences.
 
-// teller tells people what happened in their space.
+// teller tells people what happened in a space.
 type teller interface {
 	History(ctx context.Context, a hub.Actor, recordID string, q hub.HistoryQuery) (hub.HistoryPage, error)
 	ExportHistory(ctx context.Context, a hub.Actor, recordID string, q hub.HistoryQuery, f audit.Format, w io.Writer) error
@@ -28,19 +32,37 @@ var (
 
 // activityView is what the page shows.
 type activityView struct {
-	Lines         []activityLine
+	Days          []activityDay
 	From, To      string
 	Kind, Group   string
 	Emergency     bool
+	NotMe         bool
+	By            string // a token of one whose acts alone are shown
+	People        []actorView
 	Kinds, Groups []string
+	File          string // address of all of it
 	Next          string // address of the next page; "" after the last
 	Filtered      bool
 	First         bool
 }
 
+// An activityDay is what was done on one day.
+type activityDay struct {
+	Day   time.Time
+	Lines []activityLine
+}
+
+// An activityLine is one thing that was done.
 type activityLine struct {
+	Time               time.Time
 	Text, Title        string
 	Refused, Emergency bool
+}
+
+// An actorView is somebody whose acts can be looked at alone.
+type actorView struct {
+	Token, Name string
+	Chosen      bool
 }
 
 // asked reads what is asked for. What is none of it asks for all.
@@ -64,27 +86,37 @@ func (c *call) asked() (q hub.HistoryQuery, v activityView) {
 			q.Group, v.Group = g, string(g)
 		}
 	}
-	q.Emergency = values.Get("urgence") == "yes"
-	v.Emergency = q.Emergency
+	if q.By = c.tokenOf(values.Get("par")); q.By != "" {
+		v.By = values.Get("par")
+	}
+	v.Emergency, v.NotMe = values.Get("urgence") == "yes", values.Get("sans-moi") == "yes"
+	if q.Emergency = v.Emergency; v.NotMe {
+		q.NotBy = c.who.Address.Canonical()
+	}
 	if n, err := strconv.ParseUint(values.Get("avant"), 10, 63); err == nil && n > 0 {
 		q.Before = strconv.FormatUint(n, 10)
 	}
-	v.First, v.Filtered = q.Before == "", v.From+v.To+v.Kind+v.Group != "" || v.Emergency
+	v.First, v.Filtered = q.Before == "", v.From+v.To+v.Kind+v.Group+v.By != "" || v.Emergency || v.NotMe
 	return q, v
 }
 
-// address is that of a page of what is shown.
-func (v activityView) address(before string) string {
-	values := url.Values{"avant": {before}}
-	for name, value := range map[string]string{"de": v.From, "a": v.To, "qui": v.Kind, "quoi": v.Group} {
+// query says in an address what is shown.
+func (v activityView) query(before string) string {
+	values := url.Values{}
+	for name, value := range map[string]string{"avant": before, "de": v.From, "a": v.To, "qui": v.Kind, "quoi": v.Group, "par": v.By} {
 		if value != "" {
 			values.Set(name, value)
 		}
 	}
-	if v.Emergency {
-		values.Set("urgence", "yes")
+	for name, on := range map[string]bool{"urgence": v.Emergency, "sans-moi": v.NotMe} {
+		if on {
+			values.Set(name, "yes")
+		}
 	}
-	return activityPath + "?" + values.Encode()
+	if len(values) == 0 {
+		return ""
+	}
+	return "?" + values.Encode()
 }
 
 func (c *call) activityPage() error {
@@ -94,21 +126,77 @@ func (c *call) activityPage() error {
 		return err
 	}
 	for _, l := range page.Lines {
-		v.Lines = append(v.Lines, activityLine{c.either(l.FR, l.EN), l.Title, l.Refused, l.Emergency})
+		l.Time = l.Time.In(c.s.cfg.Zone)
+		v.add(l, c.saying(l))
 	}
+	v.People = c.actors(q.By, page.Lines)
+	v.File = c.at(activityPath+"/csv") + v.query("")
 	if page.Next != "" {
-		v.Next = v.address(page.Next)
+		v.Next = c.at(activityPath) + v.query(page.Next)
 	}
 	return c.page("activity", "activity.title", v)
 }
 
+// add puts a line under its day.
+func (v *activityView) add(l audit.Line, text string) {
+	n := len(v.Days)
+	if n == 0 || v.Days[n-1].Day.YearDay() != l.Time.YearDay() || v.Days[n-1].Day.Year() != l.Time.Year() {
+		v.Days = append(v.Days, activityDay{Day: l.Time})
+		n++
+	}
+	day := &v.Days[n-1]
+	day.Lines = append(day.Lines, activityLine{l.Time, text, l.Title, l.Refused, l.Emergency})
+}
+
+// saying is the sentence of a line without its time, which stands beside it.
+func (c *call) saying(l audit.Line) string {
+	text, colon := l.FR, " : "
+	if c.lang != french {
+		text, colon = l.EN, ": "
+	}
+	_, said, ok := strings.Cut(text, colon)
+	if !ok {
+		return text
+	}
+	first, n := utf8.DecodeRuneInString(said)
+	return string(unicode.ToUpper(first)) + said[n:]
+}
+
+// actors lists those who did what a page shows, and the one who was chosen.
+func (c *call) actors(chosen string, lines []audit.Line) (list []actorView) {
+	seen := map[string]bool{c.who.Address.Canonical(): true, "": true, audit.SystemActor: true}
+	add := func(address, name string) {
+		if !seen[address] {
+			seen[address] = true
+			list = append(list, actorView{c.token(address), name, address == chosen})
+		}
+	}
+	for _, l := range lines {
+		if l.Role != policy.Administrator.String() {
+			add(l.Actor, or(l.ActorName, l.Actor))
+		}
+	}
+	if chosen != "" && !seen[chosen] {
+		add(chosen, c.words("activity.that-person"))
+	}
+	return list
+}
+
+func or(s, otherwise string) string {
+	if s != "" {
+		return s
+	}
+	return otherwise
+}
+
 // activityFile is all of it, for a spreadsheet.
 func (c *call) activityFile() error {
+	q, _ := c.asked()
 	h := c.w.Header()
 	h.Set("Content-Type", "text/csv; charset=utf-8")
 	h.Set("Content-Disposition", `attachment; filename="activite.csv"`)
 	started := &begun{ResponseWriter: c.w}
-	err := c.s.hub.ExportHistory(c.ctx(), c.who.Actor, c.record(), hub.HistoryQuery{}, audit.CSV, started)
+	err := c.s.hub.ExportHistory(c.ctx(), c.who.Actor, c.record(), q, audit.CSV, started)
 	if err != nil && started.yes {
 		panic(http.ErrAbortHandler) // so that half a file does not look like a whole one
 	}

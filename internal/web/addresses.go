@@ -12,6 +12,7 @@ func table() []route {
 		keeping,
 		caring,
 		passkeys,
+		people,
 	)
 }
 

@@ -28,6 +28,8 @@ type call struct {
 	form    form
 	subject *subject // see about
 	atEnd   []func() // given back when the call is over
+
+	visited *hub.Visit // the space of somebody else, where this is a page of it
 }
 
 // A visitor is somebody who has signed in.

@@ -85,9 +85,11 @@ func (p place) holds(path string) bool {
 // A subject is whose record a page is about, when it is not one's own: the pages
 // say so at their head.
 type subject struct {
+	Of    string // the words before the name, a key of the catalogue; "": "Dossier de"
 	Name  string // of the person
 	Line  string // what there is to say of them; may be empty
 	Leave string // address that leads out
+	Out   string // the words of that, a key of the catalogue; "": "Quitter ce dossier"
 	Path  string // of the first page of that record; may be empty
 	Mark  string // what whoever reads is to that person, where it matters; may be empty
 }

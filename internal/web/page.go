@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/hub"
 )
 
 //go:embed pages words style script
@@ -99,6 +100,7 @@ func functions(lang string, zone *time.Location) template.FuncMap {
 			at = at.In(zone)
 			return word(lang, "date.at", day(lang, at), at.Format("15:04"))
 		},
+		"clock": func(at time.Time) string { return at.In(zone).Format("15:04") },
 		"iso":   func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 		"ins":   spaced,
 		"born":  func(s string) string { return born(lang, s) },
@@ -144,8 +146,10 @@ type view struct {
 	Values      map[string]string
 	Errors      []wrongField
 	Data        any
+	Visited     *hub.Visit // the space of somebody else that it is a page of; nil: none
 
 	form form
+	root string
 }
 
 // A field is one field of a form, as its page describes it.
@@ -186,7 +190,7 @@ func (c *call) show(status int, page, title string, data any) error {
 		return fmt.Errorf("web: no page %s: %w", page, fault.Internal)
 	}
 	v := view{Lang: c.lang, Other: other(c.lang), Path: c.r.URL.Path, Back: homePath, Page: page, Title: title, Token: c.formToken(),
-		Errors: c.form.errs, Data: data, form: c.form}
+		Errors: c.form.errs, Data: data, Visited: c.visited, form: c.form, root: c.root()}
 	if c.s.known(c.r.URL.Path) {
 		v.Back = c.r.URL.Path
 	}

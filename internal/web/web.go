@@ -37,6 +37,7 @@ type Hub interface {
 	counter
 	caregiver
 	passkeeper
+	helper
 }
 
 // sealer seals what a browser carries from one page to the next.
@@ -265,7 +266,10 @@ func (s *Server) run(c *call, to route) error {
 			return err
 		}
 	}
-	return act(c)
+	if err := c.visit(); err != nil {
+		return err
+	}
+	return c.unseen(act(c))
 }
 
 // recorder remembers the status of an answer.
