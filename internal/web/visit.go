@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/hub"
 )
 
 // Whose record a page is about. The pages of one's own are at /documents,
@@ -77,26 +78,33 @@ func (c *call) unseen(err error) error {
 	return err
 }
 
-// Around lists the pages of the space of somebody else, as far as the door lets
-// whoever is there use them.
+// Around lists the pages about who does what in a space: in that of somebody
+// else as far as the door lets whoever is there use them, in one's own on those
+// pages alone.
 func (v view) Around() (list []navItem) {
-	if v.Visited == nil {
-		return nil
+	may := hub.Possible{Trail: true, Access: true, Persons: true}
+	helpers := "people.carers.mine"
+	if v.Visited != nil {
+		may, helpers = v.Visited.May, "people.carers.nav"
+		list = append(list, navItem{Path: v.At(""), Name: "people.home", Here: v.Path == v.At("")})
 	}
-	may := v.Visited.May
+	here := v.Visited != nil
 	for _, p := range []struct {
 		path, words string
 		may         bool
 	}{
-		{"", "people.home", true},
-		{activityPath, "nav.activity", may.Trail},
+		{activityPath, "activity.title", may.Trail},
 		{accessPath, "access.title", may.Access},
-		{carersPath, "people.carers.nav", may.Persons},
+		{carersPath, helpers, may.Persons},
 	} {
 		path := v.At(p.path)
 		if p.may {
 			list = append(list, navItem{Path: path, Name: p.words, Here: v.Path == path})
+			here = here || v.Path == path
 		}
+	}
+	if !here {
+		return nil
 	}
 	return list
 }
