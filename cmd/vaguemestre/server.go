@@ -144,6 +144,7 @@ func (s *server) newJanitor() *janitor.Janitor {
 	every := s.cfg.Janitor
 	return janitor.New([]janitor.Task{
 		{Name: "outbox", Every: every.Outbox, AtOnce: true, Do: s.hub.CarryAll},
+		{Name: "departures", Every: time.Second, AtOnce: true, Do: s.hub.DueDepartures},
 		{Name: "notices", Every: every.Notices, AtOnce: true, Do: unlessSealed(s.hub, s.notices.Round)},
 		{Name: "checkpoint", Every: every.Checkpoint, Do: s.hub.Checkpoint},
 		{Name: "matrix", Every: every.Outbox, Do: s.hub.LoadMatrix},

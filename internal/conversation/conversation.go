@@ -65,6 +65,11 @@ func Reaching(r store.Reader, s fact.Scope, contact ident.Address) ([]Thread, er
 	return list, nil
 }
 
+// All returns every exchange of the patient.
+func All(r store.Reader, s fact.Scope) ([]Thread, error) {
+	return fact.Collect(fact.All[Thread](r, s, "thr/s/"))
+}
+
 // Continue opens the exchange of a professional, continues it, or opens it
 // again after an end. contact is the address the patient may answer to.
 func Continue(w store.Writer, s fact.Scope, opener, contact ident.Address, now time.Time) error {

@@ -21,6 +21,9 @@
 //	messageid desk threadindex        a mailbox as its pages show it: by threads, with
 //	threads card message told tidy      who writes, what is attached, what became of
 //	readreceipt                         what was sent
+//	compose compose_mail            a mail that is written in the portal: its draft, kept
+//	compose_answer compose_people     as any program's; answers; whom it may go to; how it
+//	compose_send                      leaves, and may be taken back
 //	documents submit examine        documents into a record: out of a mail or by
 //	integration versions amend        themselves, checked, replaced, changed, announced,
 //	announce doubts deposit           and those of doubtful identity
@@ -115,6 +118,8 @@ type Limits struct {
 	Declared       time.Duration // of a consent that a professional declares: one consultation
 	CareTeam       time.Duration // of a membership that a professional declares
 
+	Undo time.Duration // in which a mail that was sent in the portal may be taken back; 0: UndoTime
+
 	ListingCache int64 // bytes of opened listings kept in memory, of mailboxes and of vaults each
 }
 
@@ -152,6 +157,8 @@ type Hub struct {
 	recent *recent
 	matrix atomic.Pointer[MatrixInForce] // nil: the shipped one
 	done   *bounded[string, struct{}]    // what a session does once; see once
+
+	departures *departures // mails about to leave
 
 	rcptHour, rcptDay, refusedHour, refusedDay *limit.Window
 	loginFailures                              *limit.Window
@@ -213,6 +220,8 @@ func New(c Config) (*Hub, error) {
 		journal: newJournal(),
 		human:   human,
 		done:    newBounded[string, struct{}](maxDone),
+
+		departures: newDepartures(),
 
 		rcptHour:      limit.NewWindow(time.Hour, senders),
 		rcptDay:       limit.NewWindow(24*time.Hour, senders),
