@@ -71,19 +71,15 @@ var (
 // errDraftMoved says that a draft was saved elsewhere meanwhile.
 var errDraftMoved = errors.New("hub: draft: saved elsewhere")
 
-// atDrafts runs fn with the mailbox of an actor, of whom the trail says once a
-// session that they read their drafts.
+// atDrafts runs fn with the mailbox of an actor's session, of whom the trail says
+// that they read their drafts.
 func (h *Hub) atDrafts(ctx context.Context, a Actor, fn func(*Mailbox) error) error {
-	m, err := h.OpenMailbox(ctx, a)
-	if err != nil {
-		return err
-	}
-	defer m.Close()
-	err = h.once(a, a.Part, "drafts", func() error { return m.trace(ctx, mailbox.Drafts, 0) })
-	if err != nil {
-		return err
-	}
-	return fn(m)
+	return h.atDesk(ctx, a, func(d *desk) error {
+		if err := d.trace(ctx, mailbox.Drafts, 0); err != nil {
+			return err
+		}
+		return fn(d.Mailbox)
+	})
 }
 
 // Draft returns a draft of an actor; fault.NotFound if there is none by that ID.

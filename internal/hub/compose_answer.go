@@ -27,7 +27,7 @@ type Quoted struct {
 
 // Answer begins the answer to a message of an actor's mailbox, to its author or
 // to all who had it. Nothing is kept before SaveDraft. Whether the addressees may
-// be written to, Reach says.
+// be written to, WhoIs says.
 func (h *Hub) Answer(ctx context.Context, a Actor, id MessageID, all bool) (d Draft, q Quoted, err error) {
 	err = h.atDrafts(ctx, a, func(m *Mailbox) error {
 		_, mail, err := m.readMessage(ctx, id)

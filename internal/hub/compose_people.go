@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"vaguemestre/internal/conversation"
-	"vaguemestre/internal/directory"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
 	"vaguemestre/internal/mailbox"
@@ -18,26 +17,20 @@ import (
 	"vaguemestre/policy"
 )
 
-// A Correspondent is somebody whom an actor may want to write to, and whether
-// they may.
-type Correspondent struct {
-	Address      ident.Address
-	Name         string // as it is displayed; "": it is not known, or not for the actor to know
-	Profession   policy.Profession
-	Organisation string
-	Verified     bool // a professional of this hub, known by their RPPS number
-	Patient      bool
-	Last         time.Time // of their exchange with a patient
-	Refusal      *Refusal  // why they may not be written to; nil: they may. It says to the actor what CheckRecipient would
+// A Contact is somebody whom an actor may want to write to, and whether they may.
+type Contact struct {
+	Correspondent
+	Last    time.Time // of a patient's exchange with them
+	Refusal *Refusal  // why they may not be written to; nil: they may, as far as is told here
 }
 
-// maxCorrespondents bounds those that are proposed.
-const maxCorrespondents = 100
+// maxContacts bounds those that are proposed.
+const maxContacts = 100
 
-// Correspondents lists whom an actor may want to write to. For a patient they are
-// the contacts of their exchanges, those that have ended with the reason; for
-// others, those whom they wrote to lately, unjudged.
-func (h *Hub) Correspondents(ctx context.Context, a Actor) ([]Correspondent, error) {
+// Contacts lists whom an actor may want to write to. For a patient they are the
+// contacts of their exchanges, those that have ended with the reason; for others,
+// those whom they wrote to lately, unjudged.
+func (h *Hub) Contacts(ctx context.Context, a Actor) ([]Contact, error) {
 	if a.Role != policy.Patient {
 		return h.writtenTo(ctx, a)
 	}
@@ -50,19 +43,16 @@ func (h *Hub) Correspondents(ctx context.Context, a Actor) ([]Correspondent, err
 		return nil, err
 	}
 	slices.SortFunc(threads, func(t, u conversation.Thread) int { return u.Last.Compare(t.Last) })
-	var list []Correspondent
+	var list []Contact
 	seen := map[string]bool{}
 	for _, t := range threads {
 		for _, contact := range t.Contacts {
-			if seen[contact] || len(list) == maxCorrespondents {
+			if seen[contact] || len(list) == maxContacts {
 				continue
 			}
 			seen[contact] = true
-			address, err := ident.ParseAddress(contact)
-			if err != nil {
-				return nil, fmt.Errorf("hub: exchange: %w", fault.Corrupt)
-			}
-			c, err := h.reach(ctx, a, address)
+			local, host, _ := strings.Cut(contact, "@")
+			c, err := h.WhoIs(ctx, a, message.Address{Mailbox: local, Host: host})
 			if err != nil {
 				return nil, err
 			}
@@ -73,56 +63,45 @@ func (h *Hub) Correspondents(ctx context.Context, a Actor) ([]Correspondent, err
 	return list, nil
 }
 
-// Reach says of an addressee who it is and whether a patient may write to them,
-// without effect. Whom a professional writes to is judged by CheckRecipient,
+// WhoIs says who an addressee is and, to a patient, whether they may write to
+// them, without effect. Whom a professional writes to is judged by CheckRecipient,
 // which counts.
-func (h *Hub) Reach(ctx context.Context, a Actor, address ident.Address) (Correspondent, error) {
-	return h.reach(ctx, a, address)
-}
-
-func (h *Hub) reach(ctx context.Context, a Actor, address ident.Address) (Correspondent, error) {
-	c := Correspondent{Address: address, Patient: h.isPatient(address)}
-	if a.Role != policy.Patient && c.Patient { // whether there is a space is not told here
-		return c, nil
+func (h *Hub) WhoIs(ctx context.Context, a Actor, one message.Address) (c Contact, err error) {
+	if c.Correspondent, err = h.correspondent(ctx, one); err != nil || a.Role != policy.Patient {
+		return c, err
+	}
+	address, err := ident.ParseAddress(one.Spec())
+	if err != nil {
+		return c, err
 	}
 	to, err := h.resolve(ctx, address)
 	if err != nil {
 		return c, err
 	}
-	if !to.Patient && to.Known {
-		c.describe(to.BAL)
-	}
-	if a.Role != policy.Patient {
-		return c, nil
-	}
 	d, _, err := h.mayWrite(ctx, a, to)
-	if err != nil {
-		return c, err
-	}
-	if !d.Allow || !to.Known {
+	if err == nil && (!d.Allow || !to.Known) {
 		errors.As(refuse(d), &c.Refusal)
 	}
-	return c, nil
-}
-
-// describe says what is public of a mailbox.
-func (c *Correspondent) describe(b directory.BAL) {
-	c.Name, c.Profession, c.Organisation, c.Verified = b.Name, b.Profession, b.Organisation, b.RPPS != ""
+	return c, err
 }
 
 // recentlySent is how many sent mails are looked through for correspondents.
 const recentlySent = 200
 
 // writtenTo lists whom an actor wrote to lately, and whose mails they had.
-func (h *Hub) writtenTo(ctx context.Context, a Actor) (list []Correspondent, err error) {
+func (h *Hub) writtenTo(ctx context.Context, a Actor) (list []Contact, err error) {
 	seen := map[string]bool{a.Address.Canonical(): true}
-	add := func(one message.Address) {
+	add := func(one message.Address) error {
 		address, bad := ident.ParseAddress(one.Spec())
-		if bad != nil || seen[address.Canonical()] || len(list) == maxCorrespondents {
-			return
+		if bad != nil || seen[address.Canonical()] || len(list) == maxContacts {
+			return nil
 		}
 		seen[address.Canonical()] = true
-		list = append(list, Correspondent{Address: address, Name: one.Name, Patient: h.isPatient(address)})
+		who, err := h.correspondent(ctx, one)
+		if err == nil && who.Kind != OfThisHub {
+			list = append(list, Contact{Correspondent: who})
+		}
+		return err
 	}
 	err = h.atDrafts(ctx, a, func(m *Mailbox) error {
 		for _, folder := range []mailbox.FolderID{mailbox.Sent, mailbox.Inbox} {
@@ -136,7 +115,9 @@ func (h *Hub) writtenTo(ctx context.Context, a Actor) (list []Correspondent, err
 					people = slices.Concat(e.Envelope.To, e.Envelope.Cc)
 				}
 				for _, one := range people {
-					add(one)
+					if err := add(one); err != nil {
+						return err
+					}
 				}
 			}
 		}

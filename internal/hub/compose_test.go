@@ -237,13 +237,13 @@ func TestAnAnswerToAllIsForAllOrForNone(t *testing.T) {
 	h.must(h.send(thomas, "À deux", "Cc: <"+adam+">\r\n", alice))
 	h.must(h.send(adam, "[FIN]", "", alice))
 	a := h.login(alice)
-	list, err := h.Correspondents(t.Context(), a)
+	list, err := h.Contacts(t.Context(), a)
 	h.must(err)
 	open := map[string]string{}
 	for _, c := range list {
-		open[c.Address.Canonical()] = ""
+		open[c.Address] = ""
 		if c.Refusal != nil {
-			open[c.Address.Canonical()] = c.Refusal.Rule
+			open[c.Address] = c.Refusal.Rule
 		}
 	}
 	if len(open) != 2 || open[thomas] != "" || open[adam] != "thread/ended" {
