@@ -58,6 +58,7 @@ func (s *server) openWeb(o options) error {
 	s.web.Handle("/fhir/", documents)
 	s.web.Handle("/oauth/", logins)
 	s.web.Handle("/.well-known/", logins)
+	s.web.Handle("/.well-known/autoconfig/", pages)
 	return nil
 }
 
@@ -167,5 +168,6 @@ func (s *server) mailServers(base string) (m web.MailServers) {
 	if len(s.cfg.Listen.SMTPS) > 0 {
 		m.SMTP = at("listen.smtps")
 	}
+	m.Domains = []string{s.cfg.Domain, s.cfg.PatientDomain}
 	return m
 }

@@ -66,6 +66,7 @@ var answerable = map[string][]string{
 	"golang.org/x/oauth2":             {"internal/oauth"},
 	"github.com/go-webauthn/webauthn": {"internal/account"},
 	"github.com/pquerna/otp":          {"internal/account"},
+	"github.com/boombuler/barcode":    {"internal/web"},
 	"github.com/miekg/pkcs11":         {"vault/keyring"},
 }
 

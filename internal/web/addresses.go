@@ -13,6 +13,7 @@ func table() []route {
 		caring,
 		passkeys,
 		people,
+		settingUp,
 	)
 }
 

@@ -94,10 +94,12 @@ func insured(t *testing.T, base, name, first, born string) hub.InsuredPerson {
 	return hub.InsuredPerson{Person: hub.Person{Matricule: m, Traits: patient.Traits{BirthName: name, FirstNames: first, BirthDate: born, Sex: "F"}}}
 }
 
+var testMail = MailServers{IMAP: "mail.test:993", SMTP: "mail.test:465", Domains: []string{"hub.test", "patient.test"}}
+
 func (h *house) serve() {
 	h.server = httptest.NewUnstartedServer(nil)
 	h.base = "https://" + h.server.Listener.Addr().String()
-	s, err := New(h.Hub, Config{Base: h.base, Key: make([]byte, 32), Now: func() time.Time { return h.now }, Log: logger(&h.log), Pro: Provider{SignIn: "/oauth/portal", SignOut: "/oauth/end"}})
+	s, err := New(h.Hub, Config{Base: h.base, Key: make([]byte, 32), Now: func() time.Time { return h.now }, Log: logger(&h.log), Mail: testMail, Pro: Provider{SignIn: "/oauth/portal", SignOut: "/oauth/end"}})
 	h.must(err)
 	h.pages = s
 	mux := http.NewServeMux()

@@ -85,7 +85,7 @@ func TestAContactIsChanged(t *testing.T) {
 func TestAnAuthenticatorIsAddedUsedAndRemoved(t *testing.T) {
 	h := newHouse(t)
 	b := h.browser().activates()
-	b.open("/securite").send("/securite/authentificateur").at("/securite/authentificateur", "Saisissez-y cette clé")
+	b.open("/securite").send("/securite/authentificateur").at("/securite/authentificateur", "Visez ce code")
 	secret := regexp.MustCompile(`<p class="secret">([A-Z2-7]+)</p>`).FindStringSubmatch(b.page)
 	if secret == nil || !strings.Contains(b.page, `href="otpauth://totp/`) {
 		t.Fatalf("no secret:\n%s", b.page)
@@ -111,8 +111,8 @@ func TestAMailProgramGetsAPasswordOfItsOwn(t *testing.T) {
 	h := newHouse(t)
 	b := h.browser().activates()
 	b.open("/securite").send("/securite/logiciel", "device", "").at("/securite/logiciel", "Ce champ est à remplir")
-	b.send("/securite/logiciel", "device", "Thunderbird").at("/securite/logiciel", "Il n'est montré que maintenant")
-	secret := regexp.MustCompile(`<p class="secret">([^<]+)</p>`).FindStringSubmatch(b.page)
+	b.send("/securite/logiciel", "device", "Thunderbird").at("/securite/logiciel", "n'est montré que maintenant")
+	secret := regexp.MustCompile(`<dd class="secret">([^<@]+)</dd>`).FindStringSubmatch(b.page)
 	if secret == nil {
 		t.Fatal("no password")
 	}

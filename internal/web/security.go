@@ -174,6 +174,12 @@ func (c *call) confirmContact() error {
 // A secret is shown once.
 type secret struct{ Device, Text, URL string }
 
+// QR is the same for the camera of a phone.
+func (s secret) QR() picture {
+	p, _ := qrCode(s.URL) // what does not fit is typed
+	return p
+}
+
 // Link is the address that opens an authenticator application: its scheme is one
 // that templates do not take for safe by themselves.
 func (s secret) Link() template.URL {
@@ -238,21 +244,6 @@ func (c *call) addDevice() error {
 		return c.after(err, securityPath, "")
 	}
 	return c.after(err, devicePath, "")
-}
-
-// deviceView is what the owner of a new password types into their program.
-type deviceView struct {
-	secret
-	Address string
-	MailServers
-}
-
-func (c *call) devicePage() error {
-	var s secret
-	if !c.kept(secretCookie, &s) || s.Device == "" {
-		return c.to(securityPath, "")
-	}
-	return c.page("device", "device.title", deviceView{s, c.who.Address.Canonical(), c.s.cfg.Mail})
 }
 
 func (c *call) revokeDevice() error {

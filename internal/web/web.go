@@ -59,7 +59,10 @@ type Config struct {
 }
 
 // MailServers are where mail programs connect; empty where there is none.
-type MailServers struct{ IMAP, SMTP string }
+type MailServers struct {
+	IMAP, SMTP string   // host:port, with TLS from the first byte
+	Domains    []string // of the addresses that are at home here
+}
 
 // A Provider is another edge, where professionals prove who they are. It answers
 // with Server.Arrive.
@@ -168,6 +171,7 @@ func (s *Server) routes() {
 		s.answer(w, req, route{path: "/", get: nothingHere, post: nothingHere})
 	})
 	s.mux.HandleFunc("GET /web/{name}", s.asset)
+	s.programs()
 }
 
 func nothingHere(*call) error { return fmt.Errorf("web: no such page: %w", fault.NotFound) }

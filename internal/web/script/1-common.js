@@ -16,6 +16,12 @@
     document.querySelectorAll("form[data-sent]").forEach(function (f) { delete f.dataset.sent; });
   });
 
+  // What a button of a page can only do by a script is shown with one.
+  document.querySelectorAll("[data-print]").forEach(function (button) {
+    button.hidden = false;
+    button.addEventListener("click", function () { window.print(); });
+  });
+
   // A script says aloud what has changed on a page that stays: say("words").
   window.say = function (words) {
     var box = document.getElementById("said");
