@@ -77,6 +77,25 @@ func (h *Hub) BreakGlass(ctx context.Context, a Actor, recordID string, kind pol
 	return until, nil
 }
 
+// BreakGlassFor does as BreakGlass, for the patient with a matricule: whoever has
+// no time to look for a record first, or has looked for too many. It returns the ID
+// of the record.
+func (h *Hub) BreakGlassFor(ctx context.Context, a Actor, m ident.Matricule, kind policy.EmergencyKind, reason string) (id string, until time.Time, err error) {
+	address, err := h.PatientAddress(m)
+	if err != nil {
+		return "", until, err
+	}
+	part, err := h.partOf(ctx, address)
+	if err != nil {
+		return "", until, err
+	}
+	until, err = h.BreakGlass(ctx, a, string(part), kind, reason)
+	if err != nil {
+		return "", until, err
+	}
+	return string(part), until, nil
+}
+
 // EndGlass ends an emergency access before its time. fault.NotFound: there is
 // none.
 func (h *Hub) EndGlass(ctx context.Context, a Actor, recordID string) error {

@@ -29,8 +29,9 @@
 //	announce doubts deposit           and those of doubtful identity
 //	cabinet arrange docsearch       how people look through a record: folders, pins, one
 //	download                          search over all, many documents at a time
-//	lookup browse viewers relation  a record: found, opened, who sees it and why, who
-//	choices glass history             may, emergencies, the history of accesses
+//	lookup footing browse viewers   a record: found, how one stands before it, opened,
+//	relation choices glass history    who sees it and why, who may, emergencies, the
+//	                                  history of accesses
 //	enrol register letters          a space: made, announced, opened or objected to,
 //	enrolment provisional activate    closed, erased; the minors on a card, and those who
 //	life proof dependants persons     act for its owner

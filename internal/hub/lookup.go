@@ -54,15 +54,24 @@ func (h *Hub) lookUp(ctx context.Context, a Actor, part store.Part) (v PatientVi
 	if err := h.throttleSender(a, 0, 0); err != nil {
 		return v, err
 	}
-	f, d, err := h.stand(ctx, a, part, policy.ListDocuments)
+	f, _, err := h.stand(ctx, a, part, policy.ListDocuments)
 	if err != nil {
 		return v, err
 	}
-	if !mayKnow(a, f, d) {
-		return v, h.refused(ctx, part, a.did("find-patient", ""), a, d)
+	if v, err = h.told(ctx, a, part, f); err == nil {
+		_ = h.throttleSender(a, 1, 0)
 	}
-	_ = h.throttleSender(a, 1, 0)
-	v = f.view(part, d)
+	return v, err
+}
+
+// told returns what an actor may know of the patient of a record, and writes that
+// they know it into the trail, once a session.
+func (h *Hub) told(ctx context.Context, a Actor, part store.Part, f standing) (PatientView, error) {
+	d := f.decide(policy.ListDocuments)
+	if !mayKnow(a, f, d) {
+		return PatientView{}, h.refused(ctx, part, a.did("find-patient", ""), a, d)
+	}
+	v := f.view(part, d)
 	return v, h.once(a, part, "find-patient", func() error {
 		e := a.did("find-patient", "")
 		e.Rule = v.Access.Rule
