@@ -22,9 +22,9 @@ type call struct {
 	r       *http.Request
 	lang    string // "fr" or "en"
 	seed    string
-	session string           // the cookie
-	who     *visitor         // nil: nobody who has signed in
-	patient *hub.PatientView // whose record a professional has open; nil: nobody's
+	session string       // the cookie
+	who     *visitor     // nil: nobody who has signed in
+	patient *hub.Footing // whose record a professional has open; nil: nobody's
 	form    form
 	subject *subject // see about
 	atEnd   []func() // given back when the call is over

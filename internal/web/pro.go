@@ -3,14 +3,12 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
+	"net/http"
 	"slices"
-	"time"
 
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/ident"
-	"vaguemestre/policy"
 )
 
 // The pages of professionals: their home, and the records of patients, each found
@@ -21,12 +19,11 @@ import (
 type caregiver interface {
 	professionalSigner
 	FindPatient(ctx context.Context, a hub.Actor, m ident.Matricule) (hub.PatientView, error)
-	PatientByID(ctx context.Context, a hub.Actor, id string) (hub.PatientView, error)
+	recordKeeper
 }
 
 const (
 	patientsPath = "/patients"
-	recordPath   = patientsPath + "/{record}"
 
 	recentCookie = "__Host-recent" // the patients that a session has opened last, sealed
 	maxRecent    = 8
@@ -34,39 +31,7 @@ const (
 
 var caring = slices.Concat(proWayIn, []route{
 	{path: patientsPath, signed: true, by: professionals, get: (*call).patientsPage, post: (*call).findPatient},
-	{path: recordPath, signed: true, by: professionals, get: (*call).patientPage},
-})
-
-// knowPatient finds out whose record an address is about that a professional asks
-// for. One that they may not know of is nobody's.
-func (c *call) knowPatient() error {
-	id := c.r.PathValue("record")
-	if id == "" || c.who == nil || !c.who.cares() {
-		return nil
-	}
-	v, err := c.s.hub.PatientByID(c.ctx(), c.who.Actor, id)
-	if err != nil {
-		return err
-	}
-	c.patient = &v
-	c.about(c.banner(v))
-	return nil
-}
-
-// banner says whose record it is: what tells two patients apart.
-func (c *call) banner(v hub.PatientView) subject {
-	b := subject{Name: c.words("patient.unnamed"), Path: patientsPath + "/" + v.ID, Leave: patientsPath}
-	number := c.words("patient.ins", spaced(v.Matricule.Canonical()))
-	b.Line = number
-	if v.Access.Allow {
-		b.Name = v.Traits.Name()
-		b.Line = c.words("patient.line", born(c.lang, v.Traits.BirthDate), c.words("patient.sex."+v.Traits.Sex), number)
-	}
-	if v.Treating {
-		b.Mark = c.words("patient.treating")
-	}
-	return b
-}
+}, atRecord)
 
 // proHomeView is what the home of a professional shows.
 type proHomeView struct {
@@ -133,21 +98,28 @@ func (c *call) patientsPage() error {
 	return c.page("pro/patients", "patients.title", patientsView{c.recent()})
 }
 
-// findPatient finds a patient by their number, as people write it down. Whatever
-// there is behind a number that may not be known of, the answer is one.
-func (c *call) findPatient() error {
-	again := func() error { return c.again("pro/patients", "patients.title", patientsView{c.recent()}) }
+// matricule reads the number of a patient as people write it down. It says what is
+// wrong with it.
+func (c *call) matricule() (m ident.Matricule, ok bool) {
 	text := compact(c.form.value("ins"))
 	m, err := ident.ParseMatricule(text)
 	switch {
 	case text == "":
 		c.wrong("ins", "wrong.empty")
-		return again()
-	case len(text) == 13:
+	case len(text) == len("2790351215189"):
 		c.wrong("ins", "wrong.ins.key")
-		return again()
 	case err != nil:
 		c.wrong("ins", "wrong.ins")
+	}
+	return m, len(c.form.errs) == 0
+}
+
+// findPatient finds a patient by their number. Whatever
+// there is behind a number that may not be known of, the answer is one.
+func (c *call) findPatient() error {
+	again := func() error { return c.again("pro/patients", "patients.title", patientsView{c.recent()}) }
+	m, ok := c.matricule()
+	if !ok {
 		return again()
 	}
 	v, err := c.s.hub.FindPatient(c.ctx(), c.who.Actor, m)
@@ -158,33 +130,11 @@ func (c *call) findPatient() error {
 	case errors.Is(err, fault.Invalid):
 		c.wrong("ins", "wrong.ins")
 		return again()
+	case errors.Is(err, fault.Throttled):
+		c.wrong("ins", "wrong.ins.throttled")
+		return c.show(http.StatusTooManyRequests, "pro/patients", "patients.title", patientsView{c.recent()})
 	case err != nil:
 		return err
 	}
 	return c.to(patientsPath+"/"+v.ID, "")
-}
-
-// patientView is what the first page of a record shows.
-type patientView struct {
-	Access, Closed bool
-	Why            string // access is given, or not: a key of the catalogue
-	Since          time.Time
-}
-
-func (c *call) patientPage() error {
-	if err := c.remember(); err != nil && !errors.Is(err, fault.TooLarge) {
-		return err
-	}
-	p := c.patient
-	v := patientView{Access: p.Access.Allow, Closed: p.State != policy.Active, Since: p.Since, Why: why(p.Access)}
-	return c.page("pro/patient", "patient.title", v)
-}
-
-// why is the key of the words for a decision on a record.
-func why(d policy.Decision) string {
-	key := fmt.Sprintf("patient.why.%s", d.Rule)
-	if _, ok := catalogues[french][key]; !ok {
-		return "patient.why.other"
-	}
-	return key
 }
