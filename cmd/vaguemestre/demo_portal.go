@@ -44,18 +44,23 @@ const portalPassword = "Tilleul-Menthe-26"
 // insure makes the register name its people. It may be repeated.
 func insure(ctx context.Context, h *hub.Hub) error {
 	for _, p := range register {
-		line := hub.InsuredPerson{Person: hub.Person{Matricule: p.who.matricule, Traits: p.who.traits}, Mail: p.mail}
-		if p.card != "" {
-			line.Cards = []hub.VitaleCard{{Model: patient.WithPhoto, Serial: p.card}}
-		}
-		if p.holder != nil {
-			line.Holder = p.holder.matricule
-		}
-		if _, err := h.ApplyInsured(ctx, demoOperator, line); err != nil {
+		if _, err := h.ApplyInsured(ctx, demoOperator, p.line()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// line is what the register says.
+func (p insuredPerson) line() hub.InsuredPerson {
+	line := hub.InsuredPerson{Person: hub.Person{Matricule: p.who.matricule, Traits: p.who.traits}, Mail: p.mail}
+	if p.card != "" {
+		line.Cards = []hub.VitaleCard{{Model: patient.WithPhoto, Serial: p.card}}
+	}
+	if p.holder != nil {
+		line.Holder = p.holder.matricule
+	}
+	return line
 }
 
 // settle lets those who have a login come into their space through the portal:
@@ -76,7 +81,11 @@ func (d *demo) settle(ctx context.Context, h *hub.Hub, people []person) error {
 			}
 			continue
 		}
-		if err := d.comeIn(ctx, h, p); err != nil {
+		in, err := d.comeIn(ctx, h, p)
+		if err == nil {
+			err = h.EndWebSession(ctx, in.Actor, in.Actor.Session)
+		}
+		if err != nil {
 			return fmt.Errorf("demo: the login of %s: %w", p.login, err)
 		}
 	}
@@ -85,53 +94,49 @@ func (d *demo) settle(ctx context.Context, h *hub.Hub, people []person) error {
 
 // comeIn is the way in: a provisional code, one's choice and that for the
 // children, the terms, the contact, login and password, and a last code.
-func (d *demo) comeIn(ctx context.Context, h *hub.Hub, p insuredPerson) error {
+func (d *demo) comeIn(ctx context.Context, h *hub.Hub, p insuredPerson) (in hub.Entry, err error) {
 	at := hub.Attempt{Protocol: "web", Remote: netip.IPv6Loopback(), Device: "Vaguemestre, démo"}
 	id := hub.Identity{Matricule: p.who.matricule, BirthDate: p.who.traits.BirthDate, CardModel: patient.WithPhoto, CardSerial: p.card}
 	if err := h.AskCode(ctx, at, id, hub.ByMail); err != nil {
-		return err
+		return in, err
 	}
 	code, err := d.codeFor(ctx, hub.NoticeActivation, p.mail)
 	if err != nil {
-		return err
+		return in, err
 	}
 	e, err := h.BeginEnrolment(ctx, at, id, code)
 	if err != nil {
-		return err
+		return in, err
 	}
 	choices := []hub.Choice{{Open: true}}
 	for _, child := range e.Dependants {
 		choices = append(choices, hub.Choice{Record: child.Record, Open: true, Certified: true})
 	}
 	if _, err := h.Decide(ctx, e.Ticket, choices...); err != nil {
-		return err
+		return in, err
 	}
 	if err := h.AcceptTerms(ctx, e.Ticket, hub.TermsVersion); err != nil {
-		return err
+		return in, err
 	}
 	if err := h.AskContactCode(ctx, e.Ticket, hub.ByMail, ""); err != nil {
-		return err
+		return in, err
 	}
 	if code, err = d.codeFor(ctx, hub.NoticeContactCode, p.mail); err != nil {
-		return err
+		return in, err
 	}
 	if err := h.CheckContact(ctx, e.Ticket, hub.ByMail, code); err != nil {
-		return err
+		return in, err
 	}
 	if err := h.ChooseCredentials(ctx, e.Ticket, p.login, portalPassword); err != nil {
-		return err
+		return in, err
 	}
 	if err := h.AskLastCode(ctx, e.Ticket, hub.ByMail); err != nil {
-		return err
+		return in, err
 	}
 	if code, err = d.codeFor(ctx, hub.NoticeLoginCode, p.mail); err != nil {
-		return err
+		return in, err
 	}
-	in, err := h.OpenSpace(ctx, at, e.Ticket, code)
-	if err != nil {
-		return err
-	}
-	return h.EndWebSession(ctx, in.Actor, in.Actor.Session)
+	return h.OpenSpace(ctx, at, e.Ticket, code)
 }
 
 // demoCode finds the code in a notice of the outbox: it ends its line.

@@ -98,7 +98,7 @@ var bases = struct {
 	next int
 }{next: 20000 + os.Getpid()%300*100}
 
-func freeBase(t *testing.T) int {
+func freeBase(t testing.TB) int {
 	t.Helper()
 	bases.Lock()
 	defer bases.Unlock()

@@ -10,8 +10,10 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -268,25 +270,20 @@ func npmClients(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	files, err := os.ReadDir(from)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var lock []byte
-	for _, f := range files {
-		b, err := os.ReadFile(filepath.Join(from, f.Name()))
-		if err == nil {
-			err = os.WriteFile(filepath.Join(folder, f.Name()), b, 0o644)
+	err = fs.WalkDir(os.DirFS(from), ".", func(name string, d fs.DirEntry, err error) error {
+		to := filepath.Join(folder, name)
+		if err != nil || d.IsDir() {
+			return errors.Join(err, os.MkdirAll(to, 0o755))
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if f.Name() == "package-lock.json" {
+		b, err := os.ReadFile(filepath.Join(from, name))
+		if name == "package-lock.json" {
 			lock = b
 		}
+		return errors.Join(err, os.WriteFile(to, b, 0o644))
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	stamp := filepath.Join(folder, "installed.json")
 	if have, err := os.ReadFile(stamp); err == nil && bytes.Equal(have, lock) {

@@ -1,10 +1,7 @@
 // Chromium, as the scripts here use it: it trusts the certificate that Node has
 // verified, and no other, and keeps nothing.
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:tls'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 import { base, need } from './setting.mjs'
 
@@ -19,22 +16,16 @@ function fingerprint() {
   })
 }
 
-/** withBrowser runs fn(page, context) in a new browser. */
-export async function withBrowser(options, fn) {
-  const profile = await mkdtemp(join(tmpdir(), 'browser-'))
-  let browser
+/** withBrowser runs fn(browser) in a new one, whose contexts share nothing. */
+export async function withBrowser(fn) {
+  const browser = await chromium.launch({
+    executablePath: need('HUB_CHROMIUM'),
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+      '--disable-component-update', '--disable-sync', `--ignore-certificate-errors-spki-list=${await fingerprint()}`],
+  })
   try {
-    browser = await chromium.launchPersistentContext(profile, {
-      executablePath: need('HUB_CHROMIUM'),
-      headless: true,
-      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-        '--disable-component-update', '--disable-sync', `--ignore-certificate-errors-spki-list=${await fingerprint()}`],
-      ...options,
-    })
-    browser.setDefaultTimeout(15_000)
-    await fn(browser.pages()[0] ?? (await browser.newPage()), browser)
+    await fn(browser)
   } finally {
-    await browser?.close()
-    await rm(profile, { recursive: true, force: true })
+    await browser.close()
   }
 }

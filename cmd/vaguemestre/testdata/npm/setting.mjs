@@ -9,7 +9,7 @@ function need(name) {
 
 export const base = need('HUB_BASE') // https://localhost:10443
 export const fhir = `${base}/fhir`
-export const matricule = need('HUB_PATIENT') // of a patient: whose documents HUB_WHO may see, or who comes in
+export const matricule = process.env.HUB_PATIENT // of a patient whose documents HUB_WHO may see
 export const documents = Number(process.env.HUB_DOCUMENTS ?? 0) // how many they are, where they are looked for: three at least
 export { need }
 

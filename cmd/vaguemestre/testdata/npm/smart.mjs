@@ -20,7 +20,11 @@ await new Promise((ready) => app.listen(0, '127.0.0.1', ready))
 const redirectUri = `http://127.0.0.1:${app.address().port}/`
 
 try {
-  await withBrowser({}, run)
+  await withBrowser(async (browser) => {
+    const page = await browser.newPage()
+    page.setDefaultTimeout(15_000)
+    await run(page)
+  })
 } finally {
   await new Promise((closed) => app.close(closed))
   app.closeAllConnections()

@@ -1,0 +1,50 @@
+// What every page has to be: without a fault that axe-core finds, in light, in
+// dark and on the narrowest screen, and never wider than that.
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+
+const axe = await readFile(new URL(import.meta.resolve('axe-core/axe.min.js')), 'utf8')
+const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
+const forms = [
+  ['light', { width: 1180, height: 900 }, 'light'],
+  ['dark', { width: 1180, height: 900 }, 'dark'],
+  ['narrow', { width: 320, height: 640 }, 'light'],
+]
+
+const seen = new Set()
+export const looked = { pages: 0 }
+
+/** look has axe-core look at a page, unless one made of the same parts was seen
+    at the same address: names and dates make no difference to it. */
+export async function look(page) {
+  const parts = await page.evaluate(() => {
+    const path = location.pathname.replaceAll(/[^/]{12,}|\d+/g, '*')
+    const part = (e) => `${e.tagName}.${e.getAttribute('class') ?? ''}[${e.getAttribute('type') ?? e.getAttribute('role') ?? ''}]`
+    return `${path} ${[...new Set([...document.querySelectorAll('*')].map(part))].sort().join()}`
+  })
+  if (seen.has(parts)) return
+  seen.add(parts)
+  looked.pages++
+  const was = page.viewportSize()
+  await page.evaluate(axe)
+  for (const [form, size, colorScheme] of forms) {
+    await page.setViewportSize(size)
+    await page.emulateMedia({ colorScheme })
+    const faults = await page.evaluate(check, rules)
+    assert.deepEqual(faults.map((f) => `${page.url()}, ${form}: ${f}`), [])
+  }
+  await page.setViewportSize(was)
+  await page.emulateMedia({ colorScheme: 'light' })
+}
+
+/** check runs in the page. */
+async function check(runOnly) {
+  const faults = []
+  const over = document.documentElement.scrollWidth - window.innerWidth
+  if (over > 0) {
+    const wide = [...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > window.innerWidth)
+    faults.push(`${over} pixels too wide: ${wide.slice(0, 3).map((e) => e.outerHTML.slice(0, 120)).join(' ')}`)
+  }
+  const { violations } = await window.axe.run(document, { runOnly, resultTypes: ['violations'] })
+  return faults.concat(violations.map((v) => `${v.id}: ${v.nodes.slice(0, 4).map((n) => n.html).join(' ')}`))
+}

@@ -1,0 +1,90 @@
+// Every page that links lead to, for people of every kind, and every form with
+// its errors shown.
+import assert from 'node:assert/strict'
+import { desk } from './hands.mjs'
+import { look } from './look.mjs'
+import { base, enter, people, scene } from './stage.mjs'
+
+const mostOfOneKind = 3 // pages whose addresses differ by an identifier only
+
+/** kindOf is an address without its identifiers. */
+function kindOf(path) { return path.split('?')[0].replaceAll(/\/[^/]{12,}(?=\/|$)|\/\d+(?=\/|$)/g, '/*') }
+
+/** sweep opens every page that is reached by links from some. */
+async function sweep(page, from) {
+  const counts = {}
+  const todo = [...from]
+  const known = new Set(todo)
+  const reached = []
+  while (todo.length > 0) {
+    const path = todo.shift()
+    const kind = kindOf(path)
+    counts[kind] = (counts[kind] ?? 0) + 1
+    if (counts[kind] > mostOfOneKind) continue
+    const answer = await page.goto(base + path).catch((err) => {
+      if (/Download is starting|ERR_ABORTED/.test(err.message)) return null // a file
+      throw err
+    })
+    if (!answer?.headers()['content-type']?.startsWith('text/html')) continue
+    assert.ok(answer.status() < 400, `${path}: ${answer.status()}`)
+    reached.push(path)
+    await look(page)
+    for (const link of await page.evaluate(() => [...document.querySelectorAll('a[href]')].map((a) => a.href))) {
+      const to = new URL(link)
+      const address = to.pathname + to.search
+      if (to.origin !== base || known.has(address)) continue
+      known.add(address)
+      todo.push(address)
+    }
+  }
+  return reached
+}
+
+/** errs sends every form of a page in which something is to be written, with
+    nothing written, and looks at what comes. */
+async function errs(page, path) {
+  const writable = 'form[method=post]:has(input:not([type=hidden],[type=radio],[type=checkbox]),textarea)'
+  await page.goto(base + path)
+  const count = await page.locator(writable).count()
+  for (let i = 0; i < count; i++) {
+    await page.goto(base + path)
+    const form = page.locator(writable).nth(i)
+    await Promise.all([page.waitForNavigation(), form.evaluate((f) => {
+      for (const e of f.elements) {
+        if (e.matches('input:not([type=hidden],[type=radio],[type=checkbox],[type=file]),textarea')) e.value = ''
+      }
+      f.noValidate = true
+      f.requestSubmit(f.querySelector('button:not([name]),button'))
+    })])
+    await look(page)
+  }
+}
+
+export async function sweeps(browser) {
+  const kinds = [
+    ['somebody who is nobody yet', null, ['/', '/connexion', '/activer']],
+    ['a patient with documents and mails', people.dominique, ['/']],
+    ['a representative', people.louise, ['/']],
+    ['a patient without anything', people.newcomer, ['/']],
+  ]
+  for (const [who, person, from] of kinds) {
+    await scene(`every page of ${who}, as axe-core wants it`, async () => {
+      const page = await enter(browser, person, desk)
+      const reached = await sweep(page, from)
+      for (const path of reached.filter((p, i) => reached.findIndex((o) => kindOf(o) === kindOf(p)) === i)) await errs(page, path)
+    })
+  }
+  await scene('pages of what goes wrong, as axe-core wants them', async () => {
+    const page = await enter(browser, people.newcomer, desk)
+    for (const [path, status] of [['/nulle-part', 404], ['/securite/phrase', 405]]) {
+      const answer = await page.goto(base + path)
+      assert.equal(answer.status(), status)
+      await look(page)
+    }
+    await page.goto(base)
+    await page.locator('input[name=token]').first().evaluate((e) => { e.value = 'forged' })
+    const [answer] = await Promise.all([page.waitForNavigation(), page.locator('form').first().evaluate((f) => f.submit())])
+    assert.equal(answer.status(), 403)
+    await look(page)
+  })
+}
