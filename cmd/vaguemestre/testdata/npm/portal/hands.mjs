@@ -25,6 +25,11 @@ class Hand {
   async press(name) { await this.turn(() => this.use(this.button(name))) }
   async follow(name) { await this.turn(() => this.use(this.link(name))) }
 
+  /** goes to a place of the navigation, whatever is counted beside its name. */
+  async goes(place) {
+    await this.turn(() => this.use(this.page.getByRole('navigation').getByRole('link', { name: place }).first()))
+  }
+
   async turn(act) {
     await Promise.all([this.page.waitForNavigation(), act()])
     await this.page.locator('.htmx-request, .htmx-swapping, .htmx-settling').first().waitFor({ state: 'detached' })

@@ -1,24 +1,39 @@
 // Everything, in one browser. Each scene says how it went.
 import { withBrowser } from '../browser.mjs'
 import { Finger, Keyboard, Plain } from './hands.mjs'
+import { decidesWhoMayRead, keepsTheKeys, leaves, provesAgain } from './keeping.mjs'
 import { look, looked } from './look.mjs'
-import { activates, seesWhoLooked, signsOutAndIn } from './newcomer.mjs'
-import { enter, heaviest, note, people, scene } from './stage.mjs'
+import { activates, seesWhoLooked, signsIn, signsOut } from './newcomer.mjs'
+import { heaviest, note, people, scene } from './stage.mjs'
 import { sweeps } from './sweep.mjs'
 
 await withBrowser(async (browser) => {
-  for (const [way, who, begin] of [
+  const ways = [
     ['by touch on a phone', people.touch, () => Finger.begin(browser, null, look)],
     ['by keyboard alone', people.keyboard, () => Keyboard.begin(browser)],
     ['without a script', people.plain, () => Plain.begin(browser)],
-  ]) {
+  ]
+  for (const [way, who, begin] of ways) {
     await scene(`a new patient, ${way}`, async () => {
       const hand = await begin()
       await activates(hand, who)
       await seesWhoLooked(hand)
-      await signsOutAndIn(hand, who)
+      await signsOut(hand)
     })
   }
   await sweeps(browser)
+  await scene('a patient decides who may read, and keeps the keys', async () => {
+    const hand = await Finger.begin(browser, people.newcomer, look)
+    await decidesWhoMayRead(hand)
+    await keepsTheKeys(hand)
+  })
+  for (const [way, who, begin] of ways) {
+    await scene(`the patient comes back, ${way}`, async () => signsIn(await begin(), who))
+  }
+  await scene('a patient proves who they are once more, and leaves', async () => {
+    const hand = await Finger.begin(browser, people.newcomer, look)
+    await provesAgain(hand, people.newcomer)
+    await leaves(hand)
+  })
   note(`axe-core looked at ${looked.pages} pages; the heaviest is ${heaviest.path} with ${heaviest.bytes} bytes`)
 })

@@ -68,10 +68,14 @@ export async function announced(page, label) {
   assert.ok(said.length > 0 && said.every(Boolean), `${label} is not told what is wrong: ${said}`)
 }
 
-export async function signsOutAndIn(hand, who) {
-  const { page } = hand
+export async function signsOut(hand) {
   await hand.press('Se déconnecter')
   await hand.at('Votre espace santé')
+}
+
+export async function signsIn(hand, who) {
+  const { page } = hand
+  await hand.open('/')
   await hand.follow('Se connecter')
   await hand.at('Se connecter')
   await hand.type('Identifiant', who.Login)
@@ -80,8 +84,14 @@ export async function signsOutAndIn(hand, who) {
   await page.getByRole('alert').waitFor()
   await hand.look(page)
   await hand.type('Mot de passe', who.Password)
-  const code = await codeAfter(who.Mail, () => hand.press('Se connecter'))
-  await hand.at('Un code')
+  const code = await codeAfter(who.Mail, async () => {
+    await hand.press('Se connecter')
+    await hand.at('Un code')
+    while (await page.getByLabel('Code', { exact: true }).count() === 0) { // the last one left less than thirty seconds ago
+      await page.waitForTimeout(2000)
+      await hand.press(/^Recevoir un code par courriel/)
+    }
+  })
   await hand.type('Code', code)
   await hand.press('Valider le code')
   await hand.at('Bonjour')
@@ -89,6 +99,6 @@ export async function signsOutAndIn(hand, who) {
 
 /** seesWhoLooked finds the doctor and oneself in the trail. */
 export async function seesWhoLooked(hand) {
-  await hand.follow('Activité')
+  await hand.goes('Activité et accès')
   await hand.at('Activité')
 }
