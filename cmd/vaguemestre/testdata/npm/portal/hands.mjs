@@ -60,6 +60,14 @@ export class Finger extends Hand {
   }
 }
 
+/** A Mouse clicks, on a desk. */
+export class Mouse extends Hand {
+  static async begin(browser, person, look) { return new Mouse(await enter(browser, person, desk), look) }
+  async use(target) { await target.click() }
+  async write(field, text) { await field.fill(text) }
+  async choose(label) { await this.page.getByLabel(label).check() }
+}
+
 /** A Plain hand has a small screen and no script. */
 export class Plain extends Hand {
   static async begin(browser, person) {

@@ -17,7 +17,7 @@ export async function decidesWhoMayRead(hand) {
 
 export async function keepsTheKeys(hand) {
   const { page } = hand
-  await hand.goes('Sécurité').catch(() => hand.open('/securite')) // a phone has it elsewhere
+  await hand.follow('Sécurité')
   await hand.at('Sécurité')
   await hand.type('Phrase choisie', 'le héron gris')
   await hand.press('Enregistrer')
@@ -68,7 +68,9 @@ export async function leaves(hand) {
   await hand.choose('Je veux fermer mon espace santé')
   await hand.press('Fermer mon espace')
   await hand.at('Votre décision est enregistrée')
-  await hand.page.request.get(new URL('/preuve/texte', hand.page.url()).href)
+  const text = hand.page.waitForEvent('download')
+  await hand.use(hand.page.locator('a[download]').first())
+  await (await text).delete()
 }
 
 /** oneTimeCode is what an authenticator shows (RFC 6238). */

@@ -1,9 +1,10 @@
 // Everything, in one browser. Each scene says how it went.
 import { withBrowser } from '../browser.mjs'
-import { Finger, Keyboard, Plain } from './hands.mjs'
+import { Finger, Keyboard, Mouse, Plain } from './hands.mjs'
 import { decidesWhoMayRead, keepsTheKeys, leaves, provesAgain } from './keeping.mjs'
 import { look, looked } from './look.mjs'
 import { activates, seesWhoLooked, signsIn, signsOut } from './newcomer.mjs'
+import { comesIn, finds, goes } from './professional.mjs'
 import { heaviest, note, people, scene } from './stage.mjs'
 import { sweeps } from './sweep.mjs'
 
@@ -26,6 +27,12 @@ await withBrowser(async (browser) => {
     const hand = await Finger.begin(browser, people.newcomer, look)
     await decidesWhoMayRead(hand)
     await keepsTheKeys(hand)
+  })
+  await scene('a physician finds a patient', async () => {
+    const hand = await Mouse.begin(browser, null, look)
+    await comesIn(hand, 'Éric THOMAS')
+    await finds(hand, people.dominique)
+    await goes(hand)
   })
   for (const [way, who, begin] of ways) {
     await scene(`the patient comes back, ${way}`, async () => signsIn(await begin(), who))

@@ -18,6 +18,9 @@ function tell(line) { console.log(JSON.stringify(line)) }
 export function note(text) { tell({ Note: text }) }
 
 const problems = [] // since the scene began
+/** fault fails the scene at its end, so that one fault does not hide others. */
+export function fault(what) { problems.push(what) }
+
 const unfinished = new Set() // answers whose size is not known yet
 const open = new Set() // contexts
 
@@ -32,13 +35,13 @@ export async function scene(name, play) {
   try {
     await play()
     await Promise.all(unfinished)
-    assert.deepEqual(problems, [])
+    assert.equal(problems.length, 0, 'the pages have faults')
   } catch (err) {
     failed = err.stack ?? String(err)
     for (const context of open) {
       for (const page of context.pages()) failed += await picture(page, name)
     }
-    if (problems.length > 0) failed += `\nproblems: ${problems.join('\n')}`
+    if (problems.length > 0) failed = `${problems.join('\n')}\n\n${failed}`
   }
   problems.length = 0
   for (const context of open) await context.close()
