@@ -24,7 +24,7 @@ export async function keepsTheKeys(hand) {
   await hand.told('C\'est enregistré.')
   await hand.type('Nom du logiciel ou de l\'appareil', 'Thunderbird')
   await hand.press('Créer un mot de passe')
-  await hand.at('Un mot de passe pour votre logiciel')
+  await hand.at(/logiciel/)
   await hand.follow('C\'est fait')
   await hand.at('Sécurité')
   await hand.press('Révoquer : Thunderbird')
