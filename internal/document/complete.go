@@ -140,6 +140,18 @@ func (f *finder) readable(d *Document) string {
 	return shorten(b.String(), f.lim.Text)
 }
 
+// ReadText returns at most so many bytes of what a file of text says, plain or
+// RTF; nothing for any other media type.
+func ReadText(mediaType string, data []byte, most int) string {
+	switch mediaType {
+	case text.mediaType():
+		return toText(data, most)
+	case rtf.mediaType(), "text/rtf":
+		return rtfText(data, most)
+	}
+	return ""
+}
+
 // toText reads a text file, UTF-8 or else windows-1252.
 func toText(data []byte, most int) string {
 	data = data[:min(len(data), most)]

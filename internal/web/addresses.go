@@ -14,6 +14,7 @@ func table() []route {
 		passkeys,
 		people,
 		settingUp,
+		documents,
 	)
 }
 

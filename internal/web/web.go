@@ -38,6 +38,7 @@ type Hub interface {
 	caregiver
 	passkeeper
 	helper
+	librarian
 }
 
 // sealer seals what a browser carries from one page to the next.
@@ -133,6 +134,7 @@ type route struct {
 	get    func(*call) error // nil: nothing is shown
 	post   func(*call) error // nil: nothing is taken
 	upload int64             // bytes of the files that a form sent there may carry together; 0: it carries none
+	slow   bool              // what it answers may take long to be read
 }
 
 // An audience is who, of those who have signed in, has a page. For everybody else
@@ -205,7 +207,7 @@ func (s *Server) lock(h http.Header) {
 // told yet.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, to route) {
 	limit := timeLimit
-	if to.upload > 0 {
+	if to.upload > 0 || to.slow {
 		limit += uploadTime
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), limit)

@@ -1,0 +1,128 @@
+package web
+
+import (
+	"archive/zip"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"vaguemestre/internal/cda"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/hub"
+)
+
+// Several documents at a time.
+
+// withSelection does with the documents that are ticked what a button says.
+func (c *call) withSelection() error {
+	var ids []string
+	for _, own := range c.form.values["doc"] {
+		if own = opaqueID(own); own != "" && len(ids) < 2*documentsPage {
+			ids = append(ids, c.record()+"."+own)
+		}
+	}
+	back := c.documentsAt("")
+	if len(ids) == 0 {
+		return c.to(back, "news.none-ticked")
+	}
+	switch c.form.value("act") {
+	case "download":
+		return c.zip(ids)
+	case "file":
+		return c.after(c.s.hub.PutInFolder(c.ctx(), c.who.Actor, c.form.value("dossier"), ids...), back, "news.documents-filed")
+	}
+	return fmt.Errorf("web: no such deed: %w", fault.Invalid)
+}
+
+// downloadAll gives all documents that one sees.
+func (c *call) downloadAll() error {
+	cab, err := c.s.hub.Cabinet(c.ctx(), c.who.Actor, c.record())
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for _, d := range cab.Documents {
+		ids = append(ids, d.ID)
+	}
+	if len(ids) == 0 {
+		return c.to(c.documentsAt(""), "news.none-ticked")
+	}
+	return c.zip(ids)
+}
+
+// zip sends documents as one file, while it reads them.
+func (c *call) zip(ids []string) error {
+	list, err := c.s.hub.OpenDocuments(c.ctx(), c.who.Actor, c.record(), ids)
+	if err != nil {
+		return err
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", "application/zip")
+	h.Set("Content-Disposition", dispositionOf("attachment", c.words("documents.zip", c.now().In(c.s.cfg.Zone).Format(time.DateOnly))+".zip"))
+	if err := c.writeZip(list); err != nil {
+		c.s.cfg.Log.Warn("web: download", "err", err)
+		panic(http.ErrAbortHandler) // so that half a file does not look like a whole one
+	}
+	return nil
+}
+
+func (c *call) writeZip(list iter.Seq2[hub.OpenedDocument, error]) error {
+	z := zip.NewWriter(c.steady())
+	names := zipNames{}
+	for d, err := range list {
+		if errors.Is(err, fault.Corrupt) { // one that is damaged keeps nobody from the others
+			err = c.intoZip(z, names.of(c.shelfOf(d), readableName(&d.Entry), ".txt"), d.Entry.Filed, wholeFile(c.words("documents.damaged")))
+		} else if err == nil {
+			err = c.intoZip(z, names.of(c.shelfOf(d), readableName(&d.Entry), extensionOf(d.Entry.MediaType)), d.Entry.Filed, d.File)
+			if err == nil && d.Rendition != nil {
+				err = c.intoZip(z, names.of(c.shelfOf(d), readableName(&d.Entry), ".pdf"), d.Entry.Filed, d.Rendition)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return z.Close()
+}
+
+func (c *call) shelfOf(d hub.OpenedDocument) string {
+	for _, s := range cda.Shelves() {
+		if s.Code == d.Entry.Shelf {
+			return cleanName(c.words("documents.shelf." + s.Code))
+		}
+	}
+	return cleanName(c.words("documents.shelf.AUTR_DOC"))
+}
+
+func (c *call) intoZip(z *zip.Writer, name string, at time.Time, file hub.Content) error {
+	method := zip.Deflate
+	if strings.HasSuffix(name, ".pdf") || strings.HasSuffix(name, ".jpg") || strings.HasSuffix(name, ".png") { // compressed already
+		method = zip.Store
+	}
+	w, err := z.CreateHeader(&zip.FileHeader{Name: name, Method: method, Modified: at})
+	if err != nil {
+		return err
+	}
+	return file.ReadRange(w, 0, file.Size())
+}
+
+// zipNames are the names in a zip that are taken, in small letters.
+type zipNames map[string]bool
+
+// of gives a file a name of its own.
+func (n zipNames) of(folder, name, extension string) string {
+	for i := 1; ; i++ {
+		full := folder + "/" + name + extension
+		if i > 1 {
+			full = folder + "/" + name + " (" + strconv.Itoa(i) + ")" + extension
+		}
+		if key := strings.ToLower(full); !n[key] {
+			n[key] = true
+			return full
+		}
+	}
+}

@@ -1,0 +1,84 @@
+// Documents: files dropped on the form, their names, and how far they have come.
+(function () {
+  "use strict";
+
+  // list shows the files that are chosen.
+  function list(form, input) {
+    var box = form.querySelector(".chosen");
+    box.textContent = "";
+    Array.prototype.forEach.call(input.files, function (f) {
+      var li = document.createElement("li");
+      li.textContent = f.name;
+      box.appendChild(li);
+    });
+    if (input.files.length) window.say(form.dataset.chosen + ": " + input.files.length);
+  }
+
+  // show puts the answer of the server in the place of the page.
+  function show(text, address) {
+    var page = new DOMParser().parseFromString(text, "text/html");
+    var fresh = page.getElementById("main");
+    if (!fresh) { location.reload(); return; }
+    document.title = page.title;
+    document.getElementById("main").replaceWith(fresh);
+    if (address) history.replaceState(null, "", address);
+    start();
+    var first = fresh.querySelector(".errors") || fresh;
+    first.focus();
+    window.scrollTo(0, 0);
+  }
+
+  function send(form) {
+    var bar = form.querySelector(".sending"), progress = bar.querySelector("progress"), told = 0;
+    var request = new XMLHttpRequest();
+    var failed = function () {
+      bar.hidden = true;
+      delete form.dataset.sent;
+      form.querySelectorAll("button").forEach(function (b) { b.disabled = false; });
+      window.say(form.dataset.failed);
+      window.alert(form.dataset.failed);
+    };
+    request.upload.onprogress = function (e) {
+      if (!e.lengthComputable) return;
+      var part = Math.floor(100 * e.loaded / e.total);
+      progress.value = part;
+      if (part >= told + 25) { told = part; window.say(form.dataset.sending + " " + part + " %"); }
+    };
+    request.onload = function () { show(request.responseText); };
+    request.onerror = failed;
+    request.ontimeout = failed;
+    request.open("POST", form.action);
+    var data = new FormData(form);
+    bar.hidden = false;
+    form.querySelectorAll("button").forEach(function (b) { b.disabled = true; });
+    window.say(form.dataset.sending);
+    request.send(data);
+  }
+
+  function start() {
+    var form = document.querySelector("form.deposit");
+    if (!form || form.dataset.ready) return;
+    form.dataset.ready = "yes";
+    var input = form.querySelector("input[type=file]"), drop = form.querySelector(".drop");
+    input.addEventListener("change", function () { list(form, input); });
+    ["dragenter", "dragover"].forEach(function (kind) {
+      drop.addEventListener(kind, function (e) { e.preventDefault(); drop.classList.add("over"); });
+    });
+    ["dragleave", "drop"].forEach(function (kind) {
+      drop.addEventListener(kind, function (e) { e.preventDefault(); drop.classList.remove("over"); });
+    });
+    drop.addEventListener("drop", function (e) {
+      if (!e.dataTransfer.files.length) return;
+      input.files = e.dataTransfer.files;
+      list(form, input);
+    });
+    form.addEventListener("submit", function (e) {
+      if (!input.files.length) return; // the server says what is missing
+      e.preventDefault();
+      send(form);
+    });
+  }
+
+  start();
+  document.addEventListener("htmx:afterSettle", start);
+})();
