@@ -61,7 +61,7 @@ func TestAFormMayCarryFiles(t *testing.T) {
 	}
 	b = h.browser().activates()
 	token := part{"token", "", tokenOf(b)}
-	b.sendParts("/essai", token, part{"text", "", "deux\r\nlignes"}, part{"files", `C:\fakepath\Radio‮fdp.pdf`, "%PDF"}, part{"files", "", ""}, part{"files", "b.pdf", strings.Repeat("b", 996)})
+	b.sendParts("/essai", token, part{"text", "", "deux\r\nlignes"}, part{"files", "C:\\fakepath\\Radio\u202efdp.pdf", "%PDF"}, part{"files", "", ""}, part{"files", "b.pdf", strings.Repeat("b", 996)})
 	if b.status != http.StatusOK || got.text("text", 100) != "deux\nlignes" || len(got.files("files")) != 2 || got.spilled {
 		t.Errorf("%d, %+v", b.status, got)
 	}

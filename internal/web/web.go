@@ -317,9 +317,10 @@ func (s *Server) known(path string) bool {
 		return false
 	}
 	_, pattern := s.mux.Handler(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}})
-	if pattern == "/{$}" {
+	switch pattern {
+	case "/{$}":
 		pattern = homePath
-	} else if pattern == "/" { // everything that is nothing
+	case "/": // everything that is nothing
 		return false
 	}
 	return s.paths[pattern]
