@@ -21,6 +21,8 @@ const (
 	ActDeleteFolder = "delete-folder"
 	ActReadTrail    = "read-trail"
 	ActExportTrail  = "export-trail"
+	ActTaken        = "end-export" // how an export of everything ended…
+	ActCut          = "cut-export" // …whole, or not
 	ActRegister     = "register"
 	ActRotateHubKey = "rotate-hub-key"
 	ActRotateKey    = "rotate-owner-key"
@@ -64,6 +66,8 @@ var actions = map[string]action{
 	"download-documents":        {MedicalDocument, "a téléchargé plusieurs documents", "downloaded several documents", "télécharger plusieurs documents", "download several documents"},
 	"list-withdrawn":            {MedicalDocument, "a consulté la corbeille", "looked at the documents that were deleted", "consulter la corbeille", "look at the documents that were deleted"},
 	"search-documents":          {MedicalDocument, "a cherché parmi les documents", "searched the documents", "chercher parmi les documents", "search the documents"},
+	ActTaken:                    {General, "a reçu tout le dossier, jusqu'au bout", "received the whole record, to its end", "recevoir tout le dossier", "receive the whole record"},
+	ActCut:                      {General, "n'a pas reçu la fin du dossier qui était exporté", "did not receive the end of the record that was exported", "recevoir tout le dossier", "receive the whole record"},
 	"export":                    {MedicalDocument, "a exporté les documents, chiffrés pour une clé du titulaire", "exported the documents, encrypted for a key of the holder", "exporter les documents", "export the documents"},
 	"tell-announcement":         {MedicalDocument, "a dit au titulaire qu'un document attend d'être annoncé", "told the holder that a document waits to be announced", "dire au titulaire qu'un document attend", "tell the holder that a document waits"},
 	"announce-by-time":          {MedicalDocument, "a montré un document que personne n'avait annoncé dans le mois", "showed a document that nobody had announced within the month", "montrer un document qui n'a pas été annoncé", "show a document that was not announced"},

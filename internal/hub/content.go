@@ -19,6 +19,15 @@ func (m *Mailbox) Content(ctx context.Context, f mailbox.FolderID, uid mailbox.U
 	if err := m.trace(ctx, f, uid); err != nil {
 		return nil, err
 	}
+	c, err := m.open(ctx, f, uid)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// open opens a message that the trail speaks of.
+func (m *Mailbox) open(ctx context.Context, f mailbox.FolderID, uid mailbox.UID) (*content, error) {
 	c := &content{m: m, ctx: ctx, folder: f, uid: uid, cached: -1}
 	err := m.view(ctx, func(r store.Reader) error {
 		var err error

@@ -106,25 +106,7 @@ func (h *Hub) ExportHistory(ctx context.Context, a Actor, recordID string, q His
 		return err
 	}
 	for before := uint64(0); before != 1; {
-		var lines []audit.Line
-		next := uint64(1)
-		err := h.view(ctx, o.part, func(r store.Reader) error {
-			lines, next = lines[:0], 1
-			read := 0
-			for n, err := range o.backwards(r, before) {
-				if err != nil {
-					return err
-				}
-				if read == exportBatch {
-					next = n.Number + 1
-					return nil
-				}
-				if read++; q.matches(n.Entry) {
-					lines = append(lines, o.line(r, n))
-				}
-			}
-			return nil
-		})
+		lines, next, err := o.some(ctx, before, q)
 		if err != nil {
 			return err
 		}
@@ -136,6 +118,29 @@ func (h *Hub) ExportHistory(ctx context.Context, a Actor, recordID string, q His
 		before = next
 	}
 	return end()
+}
+
+// some reads lines before a number, in one transaction, and says before which
+// number to go on; 1 after the last. Zero begins with the newest.
+func (o *openedTrail) some(ctx context.Context, before uint64, q HistoryQuery) (lines []audit.Line, next uint64, err error) {
+	err = o.h.view(ctx, o.part, func(r store.Reader) error {
+		lines, next = nil, 1
+		read := 0
+		for n, err := range o.backwards(r, before) {
+			if err != nil {
+				return err
+			}
+			if read == exportBatch {
+				next = n.Number + 1
+				return nil
+			}
+			if read++; q.matches(n.Entry) {
+				lines = append(lines, o.line(r, n))
+			}
+		}
+		return nil
+	})
+	return lines, next, err
 }
 
 // openTrail decides whether an actor may see the trail of a record, and writes

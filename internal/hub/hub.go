@@ -31,7 +31,8 @@
 //	download                          search over all, many documents at a time
 //	lookup footing browse viewers   a record: found, how one stands before it, opened,
 //	relation choices glass history    who sees it and why, who may, emergencies, the
-//	                                  history of accesses
+//	visit takeout                     history of accesses; the space of somebody else; all
+//	                                  of it taken away
 //	enrol register letters          a space: made, announced, opened or objected to,
 //	enrolment provisional activate    closed, erased; the minors on a card, and those who
 //	life proof dependants persons     act for its owner
@@ -164,6 +165,8 @@ type Hub struct {
 	rcptHour, rcptDay, refusedHour, refusedDay *limit.Window
 	loginFailures                              *limit.Window
 	recordsHour, glassDay                      *limit.Window
+
+	takeouts atomic.Int32 // exports of everything that go on now
 
 	journal *journal
 	rights  rights

@@ -111,12 +111,16 @@ func fileName(e vault.Entry) string {
 	if e.FileName != "" {
 		return e.FileName
 	}
-	extension := map[string]string{
+	return "document" + extensionOf(e.MediaType)
+}
+
+// extensionOf ends the name of a file of a media type; "" where nobody knows.
+func extensionOf(mediaType string) string {
+	return map[string]string{
 		"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png", "image/tiff": ".tif",
 		"text/plain": ".txt", "text/rtf": ".rtf", "application/rtf": ".rtf",
 		"text/xml": ".xml", "application/xslt+xml": ".xml",
-	}[e.MediaType]
-	return "document" + extension
+	}[mediaType]
 }
 
 // textOf writes the body of the mail that shows a document: what it is, what

@@ -1,0 +1,336 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"vaguemestre/internal/account"
+	"vaguemestre/internal/audit"
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/mailbox"
+	"vaguemestre/internal/message"
+	"vaguemestre/internal/patient"
+	"vaguemestre/internal/store"
+	"vaguemestre/policy"
+	"vaguemestre/vault"
+)
+
+// A Takeout is all that a space holds, opened for somebody to take away: decided,
+// and in the trail before any of it is read. What is hidden from them is not in
+// it. It reads one thing at a time, and asks again with each whether they still
+// may. End must be called.
+//
+// What cannot be read any more, being damaged, is an error of kind fault.Corrupt,
+// fault.Invalid, fault.TooLarge or fault.Internal of that one thing, which keeps
+// nobody from the others; any other error ends the taking.
+type Takeout struct {
+	space TakenSpace
+
+	h      *Hub
+	actor  Actor
+	part   store.Part
+	trail  *openedTrail
+	before uint64          // number of the first line that is not in it
+	hidden map[string]bool // of documents that the actor may not see: their files, and the mails that brought them
+	mail   *Mailbox        // nil where the actor may not read it
+}
+
+// A TakenSpace is whose a space is, and what they have settled there.
+type TakenSpace struct {
+	PatientView
+	Choices   patient.Choices
+	Relations []patient.Relation
+	Persons   []patient.Person
+}
+
+// A TakenMessage is a message as its owner has it.
+type TakenMessage struct {
+	Folder   string
+	Received time.Time
+	Flags    mailbox.Flags
+	Envelope message.Envelope
+	Size     int64
+	Content  Content // byte for byte; every part of it opened a moment ago
+}
+
+// maxTakeouts bounds how many of them one process serves at a time.
+const maxTakeouts = 4
+
+// TakeOut opens a space for its owner, or for whoever represents them, who has
+// lately proved who they are, to take all of it away. "" is the actor's own. Too
+// many at a time is fault.Unavailable.
+func (h *Hub) TakeOut(ctx context.Context, a Actor, recordID string) (t *Takeout, err error) {
+	part := a.Part
+	if recordID != "" {
+		part = recordPart(recordID)
+	}
+	f, d, err := h.stand(ctx, a, part, policy.ExportRecord)
+	switch {
+	case err != nil:
+		return nil, err
+	case !d.Allow:
+		return nil, h.refused(ctx, part, a.entry(policy.ExportRecord, ""), a, d)
+	}
+	if err := h.proved(ctx, a); err != nil {
+		return nil, err
+	}
+	key, err := h.linger(ctx, part)
+	if err != nil {
+		return nil, err
+	}
+	if h.takeouts.Add(1) > maxTakeouts {
+		h.takeouts.Add(-1)
+		return nil, fmt.Errorf("hub: take out: too many at a time: %w", fault.Unavailable)
+	}
+	defer func() {
+		if err != nil {
+			h.takeouts.Add(-1)
+		}
+	}()
+	if err := h.note(ctx, part, decided(a.entry(policy.ExportRecord, ""), d)); err != nil {
+		return nil, err
+	}
+	t = &Takeout{h: h, actor: a, part: part, trail: &openedTrail{h, part, a, key, f, map[string]named{}}}
+	if err := t.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if f.mayUseMailbox(part) {
+		b, err := h.take(ctx, part)
+		if err != nil {
+			return nil, err
+		}
+		owner := Actor{Part: part, Role: policy.Patient}
+		t.mail = &Mailbox{h: h, actor: owner, book: b}
+	}
+	return t, nil
+}
+
+// prepare reads what is small, and finds what is hidden from the actor.
+func (t *Takeout) prepare(ctx context.Context) error {
+	return t.h.view(ctx, t.part, func(r store.Reader) error {
+		s := t.h.scope(t.part)
+		f, err := t.h.standing(r, t.part, t.actor)
+		var errs [4]error
+		var head audit.Mark
+		t.space.PatientView, t.hidden = f.view(t.part, f.decide(policy.ListDocuments)), map[string]bool{}
+		t.space.Choices, errs[0] = patient.LoadChoices(r, s)
+		t.space.Relations, errs[1] = patient.Relations(r, s)
+		t.space.Persons, errs[2] = patient.Persons(r, s)
+		head, errs[3] = audit.Head(r, s)
+		t.before = head.Count + 1
+		slices.SortFunc(t.space.Persons, func(a, b patient.Person) int { return a.Since.Compare(b.Since) })
+		docs, failed := t.h.documents(r, t.part, t.trail.key)
+		for _, d := range docs {
+			if access := f.mayRead(d, t.actor); !access.Allow && hides(access.Rule) {
+				t.hidden[string(d.Entry.Object)], t.hidden[string(d.Entry.Rendition)], t.hidden[d.Entry.MessageID] = true, true, true
+			}
+		}
+		delete(t.hidden, "")
+		return errors.Join(err, failed, errors.Join(errs[:]...))
+	})
+}
+
+// still decides once more, with what holds now, and keeps the session of whoever
+// takes it all awake meanwhile.
+func (t *Takeout) still(ctx context.Context) (f standing, err error) {
+	f, d, err := t.h.stand(ctx, t.actor, t.part, policy.ExportRecord)
+	switch {
+	case err != nil:
+		return f, err
+	case !d.Allow:
+		return f, refuse(d)
+	}
+	t.h.recent.use(t.part, t.h.Now())
+	if !t.actor.Web {
+		return f, nil
+	}
+	var n account.Session
+	err = t.h.view(ctx, t.actor.Part, func(r store.Reader) error {
+		n, err = account.FindSession(r, t.h.scope(t.actor.Part), t.actor.Session, t.h.Now())
+		return err
+	})
+	if err == nil && n.Stale(t.h.Now()) {
+		err = t.h.commit(ctx, t.actor.Part, func(x *tx) error { return account.TouchSession(x, x.Scope, n.ID, x.now) })
+	}
+	return f, err
+}
+
+// Space says whose it is, and what they have settled.
+func (t *Takeout) Space() TakenSpace { return t.space }
+
+// Documents lists what the actor may see of the documents, each version of each,
+// in order of arrival, and says how many do not open at all.
+func (t *Takeout) Documents(ctx context.Context) (list []DocumentView, damaged int, err error) {
+	err = t.h.view(ctx, t.part, func(r store.Reader) error {
+		list, damaged = nil, 0
+		f, err := t.h.standing(r, t.part, t.actor)
+		if err != nil {
+			return err
+		}
+		docs, lost, err := t.h.docs.Documents(r, t.h.scope(t.part), t.trail.key)
+		for _, d := range docs {
+			if access := f.mayRead(d, t.actor); access.Allow {
+				list = append(list, viewDocument(t.space.PatientView, d, access))
+			}
+		}
+		if t.actor.Part == t.part { // of anybody else they may be hidden
+			damaged = len(lost)
+		}
+		return err
+	})
+	return list, damaged, err
+}
+
+// Document opens the file of a document. One that the actor may not see any more
+// is fault.NotFound.
+func (t *Takeout) Document(ctx context.Context, d DocumentView) (Content, error) {
+	return t.file(ctx, d, func(d vault.Document) vault.Ref { return d.Entry.Object })
+}
+
+// Rendition opens the PDF beside a document.
+func (t *Takeout) Rendition(ctx context.Context, d DocumentView) (Content, error) {
+	return t.file(ctx, d, func(d vault.Document) vault.Ref { return d.Entry.Rendition })
+}
+
+func (t *Takeout) file(ctx context.Context, d DocumentView, which func(vault.Document) vault.Ref) (c Content, err error) {
+	f, err := t.still(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, own := documentPart(d.ID)
+	err = t.h.view(ctx, t.part, func(r store.Reader) error {
+		now, err := t.h.document(r, t.part, t.trail.key, own)
+		if err != nil {
+			return err
+		}
+		if !f.mayRead(now, t.actor).Allow {
+			return fmt.Errorf("hub: take out: %w", fault.NotFound)
+		}
+		b, err := t.h.read(ctx, r, t.part, now.Session, which(now))
+		c = fileContent(b)
+		return err
+	})
+	return c, err
+}
+
+// Messages yields every message, folder by folder, in order of arrival. With a
+// message that cannot be read comes what is known of it. The shelves of the
+// documents are no messages.
+func (t *Takeout) Messages(ctx context.Context) iter.Seq2[TakenMessage, error] {
+	return func(yield func(TakenMessage, error) bool) {
+		folders, err := t.Folders(ctx)
+		if err != nil {
+			yield(TakenMessage{}, err)
+			return
+		}
+		for _, f := range folders {
+			var all mailbox.Delta
+			err := t.mail.view(ctx, func(r store.Reader) error {
+				all, err = t.mail.book.Changes(r, f.ID, mailbox.Cursor{})
+				return err
+			})
+			if err != nil {
+				yield(TakenMessage{Folder: f.Name}, err)
+				return
+			}
+			for _, n := range all.Messages {
+				m, err := t.message(ctx, f, n)
+				if errors.Is(err, fault.NotFound) { // gone meanwhile, or hidden
+					continue
+				}
+				if !yield(m, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Folders lists those that hold messages.
+func (t *Takeout) Folders(ctx context.Context) (list []mailbox.Folder, err error) {
+	if t.mail == nil {
+		return nil, nil
+	}
+	err = t.mail.view(ctx, func(r store.Reader) error {
+		list, err = t.mail.book.Folders(r)
+		return err
+	})
+	return slices.DeleteFunc(list, func(f mailbox.Folder) bool { return f.NoSelect || f.ReadOnly }), err
+}
+
+// message opens one message, and every part of it once, so that what is damaged
+// shows before any of it is handed out.
+func (t *Takeout) message(ctx context.Context, f mailbox.Folder, n mailbox.Message) (m TakenMessage, err error) {
+	m = TakenMessage{Folder: f.Name, Received: n.Received, Flags: n.Flags, Size: n.Size}
+	if _, err := t.still(ctx); err != nil {
+		return m, err
+	}
+	c, err := t.mail.open(ctx, f.ID, n.UID)
+	if err != nil {
+		return m, err
+	}
+	m.Envelope, m.Content = c.item.Envelope, c
+	if t.hidden[m.Envelope.MessageID] {
+		return m, fmt.Errorf("hub: take out: %w", fault.NotFound)
+	}
+	for i, p := range c.item.Parts {
+		if t.hidden[p.Ref] {
+			return m, fmt.Errorf("hub: take out: %w", fault.NotFound)
+		}
+		if _, err := c.open(i, 0); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+// Lines yields the trail as History shows it, newest first, up to when the taking
+// began.
+func (t *Takeout) Lines(ctx context.Context) iter.Seq2[audit.Line, error] {
+	return func(yield func(audit.Line, error) bool) {
+		for before := t.before; before > 1; {
+			if _, err := t.still(ctx); err != nil {
+				yield(audit.Line{}, err)
+				return
+			}
+			lines, next, err := t.trail.some(ctx, before, HistoryQuery{})
+			if err != nil {
+				yield(audit.Line{}, err)
+				return
+			}
+			for _, l := range lines {
+				if !yield(l, nil) {
+					return
+				}
+			}
+			before = next
+		}
+	}
+}
+
+// End writes into the trail how the taking ended, and lets go of what it held.
+func (t *Takeout) End(ctx context.Context, whole bool) error {
+	t.h.takeouts.Add(-1)
+	if t.mail != nil {
+		t.mail.Close()
+	}
+	e := t.actor.did(audit.ActTaken, "")
+	if !whole {
+		e = t.actor.did(audit.ActCut, "")
+	}
+	return t.h.note(ctx, t.part, e)
+}
+
+// FileName is what the file of a document is called: as its author named it, or
+// else by its title and its type.
+func (d DocumentView) FileName() string {
+	e := d.Entry
+	if e.FileName == "" && e.Title != "" {
+		return e.Title + extensionOf(e.MediaType)
+	}
+	return fileName(e)
+}
