@@ -36,7 +36,8 @@ var rings = [][]string{
 	{"vault", "internal/account", "internal/audit", "internal/conversation", "internal/directory", "internal/filing",
 		"internal/habilitation", "internal/mailbox", "internal/outbox", "internal/owner", "internal/patient", "internal/software"},
 	{"internal/hub"},
-	{"internal/pdsm"}, // what the door shows, as FHIR
+	{"internal/pdsm"},    // what the door shows, as FHIR
+	{"internal/takeout"}, // and all of it, in a zip
 	{"internal/saslauth", "internal/oauth/fakepsc"}, // how the mail edges log people in; where a demo's professionals do
 	{"smtpd", "imapd", "internal/adminapi", "internal/janitor", "internal/fhirapi", "internal/oauth", "internal/courier", "internal/web"},
 	{"cmd/vaguemestre"},
