@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
@@ -229,9 +230,13 @@ func (f standing) mayRead(d vault.Document, a Actor) policy.Decision {
 	return policy.Decide(f.request)
 }
 
+// oneReading is within which time a page of the portal and the file that it shows
+// are one reading.
+const oneReading = 5 * time.Minute
+
 // traceReading writes into the trail that a record, or a document of it, is
-// read: by its owner once a session, by others each time. A professional's
-// first access is told to the patient.
+// read: by its owner once a session, by others each time, where what a page takes
+// together counts once. A professional's first access is told to the patient.
 func (h *Hub) traceReading(ctx context.Context, a Actor, part store.Part, act policy.Act, o *opening) error {
 	note := func() error {
 		return h.commit(ctx, part, func(t *tx) error {
@@ -242,8 +247,12 @@ func (h *Hub) traceReading(ctx context.Context, a Actor, part store.Part, act po
 			return h.firstAccess(t, a)
 		})
 	}
-	if a.Part == part {
+	switch {
+	case a.Part == part:
 		return h.once(a, part, act.String(), note)
+	case a.Web:
+		within := strings.Join([]string{act.String(), o.document.ID, o.access.Rule, h.Now().Truncate(oneReading).String()}, " ")
+		return h.once(a, part, within, note)
 	}
 	return note()
 }

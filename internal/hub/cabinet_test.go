@@ -169,6 +169,44 @@ func TestADocumentsPageSaysWhatIsOfUse(t *testing.T) {
 	w.verifies()
 }
 
+func TestAPageAndItsFileAreOneReading(t *testing.T) {
+	w, ctx := newWard(t), t.Context()
+	id, other := w.file(alice, consultation, 0), w.file(alice, biology, 0)
+	w.must(w.Declare(ctx, w.login(thomas), w.record, InCareTeam))
+	read := func(a Actor, id string) (n int) {
+		t.Helper()
+		_, err := w.DocumentPage(ctx, a, id)
+		w.must(err)
+		_, _, err = w.OpenDocument(ctx, a, id)
+		w.must(err)
+		for _, e := range w.trailOf(alice) {
+			if e.Actor == thomas && e.Act == "read-document" {
+				n++
+			}
+		}
+		return n
+	}
+	a := w.login(thomas)
+	if n := read(a, id); n != 2 {
+		t.Errorf("without a session there are %d readings in the trail", n)
+	}
+	a.Web, a.Session = true, "s1"
+	if n := read(a, id); n != 3 {
+		t.Errorf("a page and its file are %d readings", n-2)
+	}
+	if n := read(a, other); n != 4 {
+		t.Errorf("the next document is %d readings", n-3)
+	}
+	w.now = w.now.Add(oneReading)
+	if n := read(a, id); n != 5 {
+		t.Errorf("looking again later is %d readings", n-4)
+	}
+	a.Session = "s2"
+	if n := read(a, id); n != 6 {
+		t.Errorf("another session is %d readings", n-5)
+	}
+}
+
 func TestAMinorsPageOffersToKeepItFromRepresentatives(t *testing.T) {
 	w := newWard(t)
 	child := w.child("20100510")

@@ -92,8 +92,8 @@ func (f wholeFile) ReadRange(w io.Writer, off, n int64) error {
 // What a file may do in a browser. A PDF must not be sandboxed, or its viewer does
 // not start; the viewer runs nothing of ours and has no access to our pages.
 const (
-	inertPDF = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; plugin-types application/pdf; frame-ancestors 'self'"
-	inert    = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'self'"
+	inertPDF = "default-src 'none'; frame-ancestors 'self'"
+	inert    = "default-src 'none'; sandbox; frame-ancestors 'self'"
 )
 
 // shown are the forms of file that browsers show without running anything.
@@ -216,10 +216,11 @@ func extensionOf(mediaType string) string {
 
 // readView is what a document is read as.
 type readView struct {
-	Lang, Title, Style string
-	HTML               template.HTML
-	Text               string
-	Nothing            string
+	Lang, Title string
+	HTML        template.HTML
+	Text        string
+	Nothing     string
+	Framed      bool // beneath its title
 }
 
 // readStyle is all the style that a document that is read has. It is in the page,
@@ -229,7 +230,7 @@ body{font:1.0625rem/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sa
 h1,h2,h3{line-height:1.3;text-wrap:balance}h1{font-size:1.45rem}h2{font-size:1.2rem;border-bottom:1px solid #c3ced3;padding-bottom:.25rem;margin-top:1.8rem}h3{font-size:1.05rem}
 table{border-collapse:collapse;width:100%;margin:.75rem 0;font-size:.97em}caption{text-align:left;font-weight:600;padding:.25rem 0}
 th,td{border:1px solid #c3ced3;padding:.35rem .5rem;text-align:left;vertical-align:top}th{background:#f3f7f8}
-pre{font:inherit;white-space:pre-wrap;margin:0}.soft{color:#4a5661}
+pre{font:inherit;white-space:pre-wrap;margin:0}.soft{color:#4a5661}.away{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 @media (prefers-color-scheme:dark){body{background:#12181f;color:#eef2f5}h2,th,td{border-color:#35434e}th{background:#1b242d}.soft{color:#b3c0c9}}`
 
 var (
@@ -239,7 +240,7 @@ var (
 	}()
 	readPage = template.Must(template.New("").Parse(`<!DOCTYPE html>
 <html lang="{{.Lang}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title><style>` + readStyle + `</style></head>
-<body><main tabindex="-1"><h1>{{.Title}}</h1>
+<body><main><h1{{if .Framed}} class="away"{{end}}>{{.Title}}</h1>
 {{if .HTML}}{{.HTML}}{{else if .Text}}<pre>{{.Text}}</pre>{{else}}<p class="soft" lang="{{.Lang}}">{{.Nothing}}</p>{{end}}
 </main></body></html>
 `))
@@ -254,7 +255,7 @@ func (c *call) readDocument() error {
 		return err
 	}
 	html, text, inside := readable(v.Entry.MediaType, b)
-	r := readView{Lang: french, Title: v.Entry.Title, HTML: template.HTML(html), Text: text, Nothing: c.words("documents.no-text")} //nolint:gosec // see above
+	r := readView{Lang: french, Title: v.Entry.Title, HTML: template.HTML(html), Text: text, Nothing: c.words("documents.no-text"), Framed: c.r.URL.Query().Has("cadre")} //nolint:gosec // see above
 	if inside != nil {
 		r.Nothing = c.words("documents.inside")
 	}

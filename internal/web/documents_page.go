@@ -28,6 +28,7 @@ type documentView struct {
 	Source    string // address of what is shown
 	File, PDF string // addresses of the original, and of the PDF that shows it
 	Inside    string // address of the PDF within the original
+	Short     bool   // it takes little room
 	Size      string
 	Versions  []documentLine
 	Twins     []documentLine
@@ -91,7 +92,7 @@ func (v *documentView) shows(p hub.DocumentPage) {
 	case p.Entry.FormatCode == pdfInCDA:
 		v.Show, v.Source, v.Inside = "frame", v.Path+"/extrait", v.Path+"/extrait"
 	case v.Kind == kindCDA, v.Kind == kindText:
-		v.Show, v.Source = "text", v.Path+"/lecture"
+		v.Show, v.Source, v.Short = "text", v.Path+"/lecture", v.Kind == kindText && p.Entry.Size < 1000
 	default:
 		v.Show = "none"
 	}
