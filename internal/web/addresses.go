@@ -11,6 +11,7 @@ func table() []route {
 		enrolling,
 		keeping,
 		caring,
+		reading,
 		passkeys,
 		people,
 		settingUp,

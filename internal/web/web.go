@@ -28,6 +28,7 @@ import (
 
 // A Hub is what web asks of the hub, told where it is asked.
 type Hub interface {
+	mailReader
 	sealer
 	enroller
 	signer

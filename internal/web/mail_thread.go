@@ -1,0 +1,323 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"vaguemestre/internal/fault"
+	"vaguemestre/internal/hub"
+	"vaguemestre/internal/mailbox"
+)
+
+// threadView is what the page of a thread shows.
+type threadView struct {
+	hub.ThreadView
+	Messages  []messageView
+	Folders   []hub.FolderLine
+	Refusal   string // why there is no answer; "": there may be one
+	Back      string // the list it is in
+	Trash     bool   // all of it is thrown away
+	Pro       bool
+	Ends      bool // a professional may end the exchange: it is with a patient
+	Write     bool // there is a page to write on
+	Documents bool // there are pages of documents
+}
+
+// messageView is one message on it.
+type messageView struct {
+	hub.Message
+	Open   bool // unfolded
+	Chunks []chunk
+	Height int // of the frame of a message in HTML: 1 to 4
+	Files  []fileView
+	Path   string
+	Token  string
+}
+
+// fileView is one attachment.
+type fileView struct {
+	hub.File
+	Kind   string // a key of the catalogue: what sort of file it is
+	Path   string // where it is taken from
+	See    string // where it is seen in the browser; "": nowhere
+	Read   bool   // See is a page of ours that makes it readable
+	Image  bool   // small enough to be shown at once
+	NewTab bool
+	Weight string // as people say it
+}
+
+func (c *call) messageID() (hub.MessageID, error) {
+	return hub.ParseMessageID(c.r.PathValue("message"))
+}
+
+// threadPage opens a thread, and marks it as read.
+func (c *call) threadPage() error {
+	v, err := c.thread()
+	if err != nil {
+		return err
+	}
+	unread := false
+	for i := range v.Messages {
+		unread = unread || v.Messages[i].Unread
+	}
+	if unread && c.r.Method == http.MethodGet {
+		seen := true
+		if err := c.s.hub.Tidy(c.ctx(), c.who.Actor, hub.Tidying{Threads: []hub.MessageID{v.At}, Seen: &seen}); err != nil {
+			return err
+		}
+	}
+	withFrames(c.w.Header())
+	return c.page("mail/thread", "mail.thread.title", v)
+}
+
+// printThread is a thread as it is printed: all unfolded, nothing to press.
+func (c *call) printThread() error {
+	v, err := c.thread()
+	if err != nil {
+		return err
+	}
+	return c.page("mail/print", "mail.print.title", v)
+}
+
+func (c *call) thread() (v threadView, err error) {
+	id, err := c.messageID()
+	if err != nil {
+		return v, err
+	}
+	t, err := c.s.hub.Thread(c.ctx(), c.who.Actor, id)
+	if err != nil {
+		return v, err
+	}
+	list, err := c.s.hub.Threads(c.ctx(), c.who.Actor, hub.ThreadSearch{Folder: mailbox.Drafts})
+	if err != nil {
+		return v, err
+	}
+	v = threadView{ThreadView: t, Folders: list.Folders, Back: mailboxPath, Pro: c.who.cares(), Trash: t.Folder == mailbox.Trash}
+	if t.Folder > mailbox.Inbox {
+		v.Back = fmt.Sprintf("%s?dossier=%d", mailboxPath, t.Folder)
+	}
+	if t.Refused != nil {
+		v.Refusal = c.either(t.Refused.FR, t.Refused.EN)
+	}
+	v.ThreadView.Messages = nil
+	for i, m := range t.Messages {
+		mv := c.messageView(m)
+		mv.Open = m.Body != nil && (m.ID == t.At && t.At != t.ID || m.Unread || i == len(t.Messages)-1)
+		v.Messages = append(v.Messages, mv)
+		for _, who := range append(m.To, m.From) {
+			v.Ends = v.Ends || who.Kind == hub.OfPatient
+		}
+	}
+	v.Ends = v.Ends && v.Pro
+	v.Write, v.Documents = c.s.paths[writePath], c.s.paths["/documents/{document}"]
+	return v, nil
+}
+
+func (c *call) messageView(m hub.Message) messageView {
+	mv := messageView{Message: m, Path: messagePath + m.ID.String(), Token: c.formToken()}
+	if m.Body == nil {
+		return mv
+	}
+	mv.Chunks = foldQuotes(reflow(m.Body.Text))
+	mv.Height = min(4, 1+len(m.Body.Text)/1200)
+	for _, f := range m.Body.Files {
+		mv.Files = append(mv.Files, c.fileView(mv.Path, f))
+	}
+	return mv
+}
+
+// Initials are those of whoever wrote it, for the eye.
+func (m messageView) Initials() string { return initials(m.From.Name) }
+
+func initials(name string) string {
+	var out []rune
+	for word := range strings.FieldsSeq(name) {
+		r, _ := utf8.DecodeRuneInString(word)
+		if unicode.IsLetter(r) && word != "Dr" && word != "Pr" && len(out) < 2 {
+			out = append(out, unicode.ToUpper(r))
+		}
+	}
+	if len(out) == 0 {
+		return "·"
+	}
+	return string(out)
+}
+
+// reflow joins the lines that a mail program broke because they were full, so
+// that a text fits a narrow screen: where the next word had no room. Lists,
+// quotes, and whatever is aligned with blanks stay as they are.
+func reflow(text string) string {
+	const narrow, wide = 60, 80 // how long a full line is
+	lines := strings.Split(text, "\n")
+	full := 0
+	for _, l := range lines {
+		if n := utf8.RuneCountInString(l); n <= wide {
+			full = max(full, n)
+		}
+	}
+	if full < narrow {
+		return text
+	}
+	var b strings.Builder
+	for i, l := range lines {
+		b.WriteString(l)
+		if i == len(lines)-1 {
+			break
+		}
+		first, _, _ := strings.Cut(lines[i+1], " ")
+		n := utf8.RuneCountInString(l)
+		if flows(l) && flows(lines[i+1]) && n <= wide && n+1+utf8.RuneCountInString(first) > full {
+			b.WriteString(" ")
+		} else {
+			b.WriteString("\n")
+		}
+	}
+	return b.String()
+}
+
+// flows reports whether a line is prose.
+func flows(line string) bool {
+	r, _ := utf8.DecodeRuneInString(line)
+	return (unicode.IsLetter(r) || r == '(' || r == '«' || r == '"') && !strings.Contains(line, "  ") && !strings.Contains(line, "\t")
+}
+
+// A chunk is a stretch of a text: what its author wrote, or what they quote.
+type chunk struct {
+	Quoted bool
+	Text   string
+}
+
+// foldQuotes tells quoted lines from others. The line that introduces a quote
+// ("Le 3 mars, le Dr Thomas a écrit :") goes with it.
+func foldQuotes(text string) (list []chunk) {
+	var own, quoted []string
+	flush := func(lines *[]string, isQuote bool) {
+		s := strings.Trim(strings.Join(*lines, "\n"), "\n")
+		if strings.TrimSpace(s) != "" {
+			list = append(list, chunk{isQuote, s})
+		}
+		*lines = nil
+	}
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.HasPrefix(line, ">") {
+			if len(quoted) == 0 {
+				intro := introduction(&own)
+				flush(&own, false)
+				quoted = intro
+			}
+			quoted = append(quoted, line)
+			continue
+		}
+		if len(quoted) > 0 && strings.TrimSpace(line) != "" {
+			flush(&quoted, true)
+		}
+		if len(quoted) > 0 {
+			quoted = append(quoted, line)
+		} else {
+			own = append(own, line)
+		}
+	}
+	flush(&quoted, true)
+	flush(&own, false)
+	return list
+}
+
+// introduction takes the line that introduces a quote off what was written before
+// it.
+func introduction(own *[]string) []string {
+	for i := len(*own) - 1; i >= 0; i-- {
+		line := strings.TrimSpace((*own)[i])
+		if line == "" {
+			continue
+		}
+		if strings.HasSuffix(line, ":") && len(line) < 200 {
+			intro := append([]string{}, (*own)[i:]...)
+			*own = (*own)[:i]
+			return intro
+		}
+		return nil
+	}
+	return nil
+}
+
+// tidyThread does something with the thread, or with the one message of it that
+// the form names.
+func (c *call) tidyThread() error {
+	id, err := c.messageID()
+	if err != nil {
+		return err
+	}
+	here := messagePath + id.String()
+	switch c.form.value("faire") {
+	case "accuser":
+		err := c.s.hub.SendReadReceipt(c.ctx(), c.who.Actor, id)
+		if s := c.sentence(err); s != "" {
+			c.wrongText("", s)
+			v, err := c.thread()
+			if err != nil {
+				return err
+			}
+			withFrames(c.w.Header())
+			return c.again("mail/thread", "mail.thread.title", v)
+		}
+		return c.after(err, here, "news.mail.receipt-sent")
+	case "taire":
+		return c.after(c.s.hub.WaiveReadReceipt(c.ctx(), c.who.Actor, id), here, "news.mail.receipt-waived")
+	}
+	t := hub.Tidying{Threads: []hub.MessageID{id}}
+	if c.form.ticked("seul") {
+		t = hub.Tidying{Message: id}
+	}
+	news, ok := c.tidying(&t)
+	if !ok {
+		return c.to(here, "news.mail.nothing")
+	}
+	if err := c.s.hub.Tidy(c.ctx(), c.who.Actor, t); err != nil {
+		return err
+	}
+	return c.to(c.mailBack(), news)
+}
+
+// blameFolder says what is wrong with a folder's name, or with dropping it; false
+// for an error that is about neither.
+func (c *call) blameFolder(err error) bool {
+	switch {
+	case errors.Is(err, fault.Exists):
+		c.wrong("folder-name", "wrong.mail.folder-exists")
+	case errors.Is(err, fault.Invalid), errors.Is(err, fault.TooLarge):
+		c.wrong("folder-name", "wrong.mail.folder-name")
+	case errors.Is(err, fault.Conflict):
+		c.wrong("", "wrong.mail.folder-full")
+	default:
+		return false
+	}
+	return true
+}
+
+// weight says how large a file is, as people do.
+func weight(lang string, n int64) string {
+	switch {
+	case n < 1000:
+		return word(lang, "mail.bytes", n)
+	case n < 1_000_000:
+		return word(lang, "mail.kilobytes", (n+500)/1000)
+	}
+	return word(lang, "mail.megabytes", strings.Replace(fmt.Sprintf("%.1f", float64(n)/1e6), ".", word(lang, "mail.point"), 1))
+}
+
+// shortDay writes a date as a list does: the hour today, the day this year.
+func shortDay(lang string, at, now time.Time) string {
+	month := word(lang, fmt.Sprintf("mail.month.%d", at.Month()))
+	switch {
+	case at.Year() == now.Year() && at.YearDay() == now.YearDay():
+		return at.Format("15:04")
+	case at.Year() == now.Year() || now.Sub(at) < 180*24*time.Hour && now.After(at):
+		return fmt.Sprintf("%d %s", at.Day(), month)
+	}
+	return fmt.Sprintf("%d %s %d", at.Day(), month, at.Year())
+}
