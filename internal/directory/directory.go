@@ -10,7 +10,9 @@
 //
 //	dir/at     in an index partition: where the mailbox is, a fact
 //	dir/rpps   in the index partition of an RPPS number: where its mailboxes are, a fact
+//	dir/shared likewise: where the mailboxes are that they share, a fact
 //	dir/bal    in the mailbox's partition: what is public of it, a right
+//	dir/m/     likewise: who shares it, a right for each
 package directory
 
 import (
