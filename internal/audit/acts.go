@@ -48,6 +48,8 @@ var actions = map[string]action{
 	ActExpunge:      {General, "a effacé des messages", "deleted messages", "effacer des messages", "delete messages"},
 	ActDeleteFolder: {General, "a supprimé un dossier de messages", "deleted a folder of messages", "supprimer un dossier de messages", "delete a folder of messages"},
 	"notify":        {General, "a déposé un avis de remise", "left a notice of delivery", "déposer un avis de remise", "leave a notice of delivery"},
+	"add-member":    {General, "a donné accès à une boîte partagée", "gave access to a shared mailbox", "donner accès à une boîte partagée", "give access to a shared mailbox"},
+	"remove-member": {General, "a retiré l'accès à une boîte partagée", "took away access to a shared mailbox", "retirer l'accès à une boîte partagée", "take away access to a shared mailbox"},
 	"allowance":     {General, "a changé une limite d'envoi", "changed a limit on sending", "changer une limite d'envoi", "change a limit on sending"},
 
 	// Documents.

@@ -163,7 +163,7 @@ func (m *Mailbox) letLeave(ctx context.Context, k *keptDraft) (leaves time.Time,
 			return err
 		}
 		return outbox.PutDeparture(t, t.Scope, outbox.Departure{
-			ID: string(k.ID), Stage: outbox.Waiting, At: leaves, Writer: a.Name, Device: a.Device, Session: a.Session,
+			ID: string(k.ID), Stage: outbox.Waiting, At: leaves, Writer: a.Name, Device: a.Device, Session: a.Session, Member: a.person(),
 		}, t.now)
 	})
 	if err == nil {
@@ -395,14 +395,19 @@ func (h *Hub) mayStillLeave(a Actor, k *keptDraft) error {
 
 // writer is who has sent a mail, as they are now, with their mailbox.
 func (h *Hub) writer(ctx context.Context, part store.Part, d outbox.Departure) (a Actor, m *Mailbox, err error) {
-	err = h.view(ctx, part, func(r store.Reader) error {
-		a, _, err = h.admit(r, part, d.Device, h.Now())
+	own := cmp.Or(store.Part(d.Member), part)
+	err = h.view(ctx, own, func(r store.Reader) error {
+		a, _, err = h.admit(r, own, d.Device, h.Now())
 		return err
 	})
+	a.Session, a.Web = d.Session, true
+	if err == nil && own != part {
+		a, err = h.asMember(ctx, a, part)
+	}
 	if err != nil {
 		return a, nil, err
 	}
-	a.Name, a.Session, a.Web = cmp.Or(d.Writer, a.Name), d.Session, true
+	a.Name = cmp.Or(d.Writer, a.Name)
 	m, err = h.OpenMailbox(ctx, a)
 	return a, m, err
 }

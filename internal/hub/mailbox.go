@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"vaguemestre/internal/account"
+	"vaguemestre/internal/directory"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/patient"
@@ -136,7 +137,8 @@ func (h *Hub) OpenMailbox(ctx context.Context, a Actor) (*Mailbox, error) {
 	return &Mailbox{h: h, actor: a, rule: d.Rule, book: b, traced: map[mailbox.FolderID]bool{}, shelves: map[mailbox.FolderID]bool{}}, nil
 }
 
-// mayUse decides whether an actor may use the mailbox that it logged in to.
+// mayUse decides whether an actor may use the mailbox that it logged in to, or
+// that the person who acts shares.
 func (h *Hub) mayUse(r store.Reader, a Actor) (policy.Decision, error) {
 	req := policy.Request{Act: policy.UseMailbox, Actor: a.policy(), Now: h.Now(),
 		Mailbox: policy.Mailbox{Role: a.Role, Owner: string(a.Part), Establishment: a.Establishment}}
@@ -146,6 +148,13 @@ func (h *Hub) mayUse(r store.Reader, a Actor) (policy.Decision, error) {
 			return policy.Decision{}, err
 		}
 		req.Space = policy.Space{Owner: string(a.Part), State: sp.State}
+	}
+	if a.Member != nil {
+		_, shares, err := directory.MemberOf(r, h.scope(a.Part), a.Member.RPPS)
+		if err != nil {
+			return policy.Decision{}, err
+		}
+		req.Actor, req.Mailbox.ActorIsMember = a.Member.policy(), shares
 	}
 	d := policy.Decide(req)
 	if !d.Allow {
@@ -173,13 +182,17 @@ func (h *Hub) holds(r store.Reader, a Actor) (err error) {
 // password or authorization is revoked, or the space is closed or gone. The edge asks when the
 // mailbox was changed elsewhere, and now and then.
 func (m *Mailbox) Check(ctx context.Context) error {
-	err := m.view(ctx, func(r store.Reader) error {
-		if err := m.h.holds(r, m.actor); err != nil {
+	who := m.actor
+	if who.Member != nil {
+		who = *who.Member
+	}
+	err := m.h.view(ctx, who.Part, func(r store.Reader) error { return m.h.holds(r, who) })
+	if err == nil {
+		err = m.view(ctx, func(r store.Reader) error {
+			_, err := m.h.mayUse(r, m.actor)
 			return err
-		}
-		_, err := m.h.mayUse(r, m.actor)
-		return err
-	})
+		})
+	}
 	if k := fault.Of(err); k == fault.NotFound || k == fault.Denied {
 		return fmt.Errorf("hub: session: %w", fault.Unauthenticated)
 	}

@@ -18,7 +18,7 @@ import (
 
 // rightPrefixes are the keys under which there is nothing but rights: what
 // stands there and was not signed was forged.
-var rightPrefixes = []string{"acc/a/", "acc/p/", "acc/s/", "acc/salt", "acc/w/k/", "acc/w/person", "acc/w/totp", "dir/bal", "doc/s/", "hab/", "key/cert", "pat/", "sw/c/"}
+var rightPrefixes = []string{"acc/a/", "acc/p/", "acc/s/", "acc/salt", "acc/w/k/", "acc/w/person", "acc/w/totp", "dir/bal", "dir/m/", "doc/s/", "hab/", "key/cert", "pat/", "sw/c/"}
 
 // rights is what this process judges rights with, once it has been read.
 type rights struct {

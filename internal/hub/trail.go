@@ -22,6 +22,11 @@ func (a Actor) entry(act policy.Act, object string) audit.Entry {
 
 // did begins a trail entry of an act that policy has no name for.
 func (a Actor) did(act, object string) audit.Entry {
+	if a.Member != nil {
+		e := a.Member.did(act, object)
+		e.OnBehalf = a.Name
+		return e
+	}
 	return audit.Entry{
 		Actor: a.Address.Canonical(), ActorName: a.Name, Role: a.Role.String(), RPPS: a.RPPS, Profession: a.Profession,
 		Organisation: cmp.Or(a.Organisation, a.Establishment), Means: a.Device, Session: a.Session,

@@ -26,6 +26,7 @@ type Actor struct {
 	Password      string // its ID
 	Session       string // opaque; names this login in the trail
 	Web           bool   // came in through the web: Session is the ID of a session there
+	Member        *Actor // the person who acts, where the mailbox is one that they share; see Hub.Shared
 
 	Authorization string       // of the program that acts, where a token was shown
 	Scopes        smart.Scopes // of that token; without one, nothing through the API

@@ -30,6 +30,7 @@ type Departure struct {
 	At    time.Time // when it leaves, or left, or came back
 
 	Writer, Device, Session string // who sent it, as the trail has it
+	Member                  string `json:",omitempty"` // where the mailbox is shared: the partition of the person who sent it
 	Rule                    string `json:",omitempty"` // of a refusal
 	FR, EN                  string `json:",omitempty"` // what a person is told of it
 }
