@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -93,7 +94,7 @@ func professionalCommand(a *asker) *cobra.Command {
 
 func mailboxCommand(a *asker) *cobra.Command {
 	return group("mailbox", "mailboxes of organisations, practices and software",
-		addCommand(a, "ORG", "make a mailbox"), showCommand(a), importCommand(a, professionalTable), limitsCommand(a))
+		addCommand(a, "ORG", "make a mailbox"), showCommand(a), importCommand(a, professionalTable), limitsCommand(a), membersCommand(a))
 }
 
 func limitsCommand(a *asker) *cobra.Command {
@@ -115,6 +116,36 @@ func limitsCommand(a *asker) *cobra.Command {
 	cmd.Flags().IntVar(&in.PerHour, "refused-per-hour", 0, "refused recipients in an hour")
 	cmd.Flags().IntVar(&in.PerDay, "refused-per-day", 0, "refused recipients in a day")
 	return cmd
+}
+
+// membersCommand names who shares the mailbox of an organisation or a practice.
+func membersCommand(a *asker) *cobra.Command {
+	change := func(use, short, verb, done string) *cobra.Command {
+		return &cobra.Command{
+			Use: use + " MAILBOX PROFESSIONAL", Short: short, Args: args(2),
+			RunE: func(cmd *cobra.Command, argv []string) error {
+				return ask(cmd, a, verb, adminapi.Membership{Address: argv[0], Member: argv[1]}, func(w io.Writer, _ adminapi.Nothing) {
+					fmt.Fprintf(w, "%s "+done+"\n", argv[1], argv[0])
+				})
+			},
+		}
+	}
+	list := &cobra.Command{
+		Use: "list MAILBOX", Short: "list who shares a mailbox", Args: args(1),
+		RunE: func(cmd *cobra.Command, argv []string) error {
+			return ask(cmd, a, "mailbox/members", adminapi.Name{Address: argv[0]}, func(w io.Writer, list []adminapi.Member) {
+				for _, m := range list {
+					fmt.Fprintf(w, "%s\t%s\tsince %s\n", m.Address, m.Name, m.Since.Format(time.DateOnly))
+				}
+			})
+		},
+	}
+	c := group("member", "who shares a mailbox, each from their own session in the portal",
+		change("add", "let a professional share a mailbox of their establishment", "mailbox/admit", "shares %s from now on"),
+		change("remove", "end that, at once", "mailbox/dismiss", "shares %s no more"), list)
+	c.Long = "The mailbox of an organisation or a practice is nobody's own. Professionals of the same establishment who have an RPPS\n" +
+		"number may share it: they open it in the portal, as themselves, and every trail names them."
+	return c
 }
 
 func orHubs(n int) string {

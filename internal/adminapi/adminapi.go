@@ -39,6 +39,7 @@ import (
 // A Hub is what adminapi asks of the hub. operator is who asks.
 type Hub interface {
 	Mailboxes
+	Members
 	Passwords
 	Matrices
 	Identities
@@ -65,6 +66,13 @@ type Mailboxes interface {
 	SetAllowance(ctx context.Context, operator string, a ident.Address, allowance directory.Allowance) error
 	Erase(ctx context.Context, operator string, a ident.Address) error
 	Export(ctx context.Context, operator string, a ident.Address, to *keyring.Recipient, sink func(name string) (io.WriteCloser, error)) (files int, err error)
+}
+
+// Members are the acts on who shares a mailbox.
+type Members interface {
+	AddMember(ctx context.Context, operator string, mailbox, member ident.Address) error
+	RemoveMember(ctx context.Context, operator string, mailbox, member ident.Address) error
+	Members(ctx context.Context, mailbox ident.Address) ([]directory.Member, error)
 }
 
 // Passwords are the acts on application passwords.

@@ -193,6 +193,18 @@ func (h *fakeHub) SetAllowance(_ context.Context, operator string, a ident.Addre
 	return h.note("%s allows %s %d %d", operator, a.Canonical(), al.PerHour, al.PerDay)
 }
 
+func (h *fakeHub) AddMember(_ context.Context, operator string, mailbox, member ident.Address) error {
+	return h.note("%s lets %s share %s", operator, member.Canonical(), mailbox.Canonical())
+}
+
+func (h *fakeHub) RemoveMember(_ context.Context, operator string, mailbox, member ident.Address) error {
+	return h.note("%s has %s share %s no more", operator, member.Canonical(), mailbox.Canonical())
+}
+
+func (h *fakeHub) Members(_ context.Context, mailbox ident.Address) ([]directory.Member, error) {
+	return []directory.Member{{RPPS: "10101010101", Name: "Nadia ROCHE", Address: "nadia@ch.test"}}, h.note("lists who shares %s", mailbox.Canonical())
+}
+
 func (h *fakeHub) Erase(_ context.Context, operator string, a ident.Address) error {
 	return h.note("%s erases %s", operator, a.Canonical())
 }
@@ -300,6 +312,9 @@ func TestEveryVerbReachesTheHubInTheNameOfItsOperator(t *testing.T) {
 		{"mailbox/add", BAL{Kind: "ORG", Address: "Ward@ch.test", Name: "Ward"}, me + " adds ORG ward@ch.test"},
 		{"mailbox/show", Name{ins}, "describes " + ins + "@patient.test"},
 		{"mailbox/limits", Allowance{"labo@ch.test", 100, 500}, me + " allows labo@ch.test 100 500"},
+		{"mailbox/admit", Membership{"Ward@ch.test", "nadia@ch.test"}, me + " lets nadia@ch.test share ward@ch.test"},
+		{"mailbox/dismiss", Membership{"ward@ch.test", "nadia@ch.test"}, me + " has nadia@ch.test share ward@ch.test no more"},
+		{"mailbox/members", Name{"ward@ch.test"}, "lists who shares ward@ch.test"},
 		{"password/add", Device{ins, "laptop"}, me + " gives " + ins + "@patient.test a password for laptop"},
 		{"password/list", Name{"dr@ch.test"}, "lists dr@ch.test"},
 		{"password/revoke", Device{"dr@ch.test", "laptop"}, me + " revokes laptop of dr@ch.test"},
@@ -369,6 +384,7 @@ func TestWhatFailsIsToldWithItsKind(t *testing.T) {
 		{"a profession that is written out", "mailbox/add", BAL{Kind: "PER", Address: "a@b.test", Name: "A", Profession: "medecin"}, nil, fault.Invalid, "G15_10"},
 		{"a kind of mailbox that does not exist", "mailbox/add", BAL{Kind: "PAT", Address: "a@b.test", Name: "A"}, nil, fault.Invalid, "PER, ORG, APP or CAB"},
 		{"a limit below nothing", "mailbox/limits", Allowance{"a@b.test", -1, 5}, nil, fault.Invalid, "from 0 to"},
+		{"a member without an address", "mailbox/admit", Membership{"ward@ch.test", "nadia"}, nil, fault.Invalid, ""},
 		{"an RPPS with a wrong key", "mailbox/add", BAL{Kind: "APP", Address: "a@b.test", Name: "A", RPPS: "12345678901"}, nil, fault.Invalid, "RPPS"},
 		{"a field that the verb does not take", "hub/status", map[string]int{"x": 1}, nil, fault.Invalid, "JSON"},
 		{"a request that is too large", "patient/add", Patient{BirthName: strings.Repeat("x", 2<<20)}, nil, fault.TooLarge, "too large"},

@@ -34,6 +34,9 @@ var verbs = map[string]verb{
 	"mailbox/add":         answer(addMailbox),
 	"mailbox/show":        answer(show),
 	"mailbox/limits":      answer(setAllowance),
+	"mailbox/admit":       answer(admit),
+	"mailbox/dismiss":     answer(dismiss),
+	"mailbox/members":     answer(listMembers),
 	"password/add":        answer(addPassword),
 	"password/list":       answer(listPasswords),
 	"password/revoke":     answer(revokePassword),
@@ -185,6 +188,37 @@ func setAllowance(ctx context.Context, c call, in Allowance) (Nothing, error) {
 		return Nothing{}, fmt.Errorf("adminapi: a limit is from 0 to %d: %w", maxAllowance, fault.Invalid)
 	}
 	return Nothing{}, c.hub.SetAllowance(ctx, c.operator, a, directory.Allowance{PerHour: in.PerHour, PerDay: in.PerDay})
+}
+
+func admit(ctx context.Context, c call, in Membership) (Nothing, error) {
+	mailbox, member, err := in.read()
+	return Nothing{}, orElse(err, func() error { return c.hub.AddMember(ctx, c.operator, mailbox, member) })
+}
+
+func dismiss(ctx context.Context, c call, in Membership) (Nothing, error) {
+	mailbox, member, err := in.read()
+	return Nothing{}, orElse(err, func() error { return c.hub.RemoveMember(ctx, c.operator, mailbox, member) })
+}
+
+// read reads who is to share which mailbox.
+func (in Membership) read() (mailbox, member ident.Address, err error) {
+	if mailbox, err = ident.ParseAddress(in.Address); err == nil {
+		member, err = ident.ParseAddress(in.Member)
+	}
+	return mailbox, member, err
+}
+
+func listMembers(ctx context.Context, c call, in Name) ([]Member, error) {
+	a, err := ident.ParseAddress(in.Address)
+	if err != nil {
+		return nil, err
+	}
+	list, err := c.hub.Members(ctx, a)
+	out := make([]Member, len(list))
+	for i, m := range list {
+		out[i] = Member{m.Name, m.Address, m.Since}
+	}
+	return out, err
 }
 
 func spaceOf(s patient.Space) *Space {

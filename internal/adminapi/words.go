@@ -58,6 +58,20 @@ type Allowance struct {
 	PerDay  int    `json:"per_day"`
 }
 
+// A Membership is a request to let a professional share the mailbox of an
+// organisation or a practice, or not any more.
+type Membership struct {
+	Address string `json:"address"`
+	Member  string `json:"member"` // the address of their own mailbox
+}
+
+// A Member is somebody who shares a mailbox.
+type Member struct {
+	Name    string    `json:"name"`
+	Address string    `json:"address"`
+	Since   time.Time `json:"since"`
+}
+
 // A Space is where a patient's space is in its life.
 type Space struct {
 	Matricule string    `json:"matricule"`

@@ -92,7 +92,9 @@ func (h *Hub) rise(d *desk) {
 
 // CloseDesks closes what a session has open: it has ended.
 func (h *Hub) CloseDesks(part store.Part, session string) {
-	h.desks.close(func(d *desk) bool { return d.key.session == session && (d.key.part == part || d.actor.person() == string(part)) })
+	h.desks.close(func(d *desk) bool {
+		return d.key.session == session && (d.key.part == part || d.actor.person() == string(part))
+	})
 }
 
 // CloseIdleDesks closes what no session has used lately, so that no key stays in
