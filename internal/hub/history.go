@@ -121,7 +121,8 @@ func (h *Hub) ExportHistory(ctx context.Context, a Actor, recordID string, q His
 }
 
 // some reads lines before a number, in one transaction, and says before which
-// number to go on; 1 after the last. Zero begins with the newest.
+// number to go on; 1 after the last. Zero begins with the newest. They leave the
+// house.
 func (o *openedTrail) some(ctx context.Context, before uint64, q HistoryQuery) (lines []audit.Line, next uint64, err error) {
 	err = o.h.view(ctx, o.part, func(r store.Reader) error {
 		lines, next = nil, 1
@@ -135,7 +136,7 @@ func (o *openedTrail) some(ctx context.Context, before uint64, q HistoryQuery) (
 				return nil
 			}
 			if read++; q.matches(n.Entry) {
-				lines = append(lines, o.line(r, n))
+				lines = append(lines, o.unnumbered(o.line(r, n)))
 			}
 		}
 		return nil
@@ -223,6 +224,15 @@ func (o *openedTrail) line(r store.Reader, n audit.Numbered) audit.Line {
 	e.Rule = ""
 	l := audit.LineOf(n.Number, e)
 	l.FR, l.EN = l.FR+" "+notAvailable.FR, l.EN+" "+notAvailable.EN
+	return l
+}
+
+// unnumbered leaves out the address of another patient, which is their matricule:
+// a file goes further than a page.
+func (o *openedTrail) unnumbered(l audit.Line) audit.Line {
+	if l.Role == policy.Patient.String() && l.Actor != o.actor.Address.Canonical() {
+		l.Actor = ""
+	}
 	return l
 }
 

@@ -286,6 +286,21 @@ func TestAHistoryIsExportedWhole(t *testing.T) {
 	}
 }
 
+func TestAnExportedHistoryHasTheMatriculeOfNobodyElse(t *testing.T) {
+	w := newWard(t)
+	if _, err := w.Documents(t.Context(), w.login(bruno), w.record); fault.Of(err) != fault.NotFound {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	w.must(w.ExportHistory(t.Context(), w.login(alice), w.record, HistoryQuery{}, audit.CSV, &b))
+	if _, other, _ := strings.Cut(b.String(), "document/not-yours"); other == "" {
+		t.Fatal("Bruno's attempt is not in it")
+	}
+	if strings.Contains(b.String(), bruno) || !strings.Contains(b.String(), alice) {
+		t.Error("it tells the address of Bruno, or not that of Alice herself")
+	}
+}
+
 // TestARepresentativesActsAreToldAsDoneForTheOwner lets a father read the record
 // and the history of his child.
 func TestARepresentativesActsAreToldAsDoneForTheOwner(t *testing.T) {
