@@ -22,7 +22,8 @@ func table() []route {
 // An Address is one that the pages answer at, for whoever walks through them all.
 type Address struct {
 	Path   string // may hold {names}, as in http.ServeMux
-	Signed bool   // only for somebody who has signed in
+	Signed bool   // only for somebody who has signed in…
+	Cares  bool   // …as a professional
 	Shows  bool   // answers GET
 	Takes  bool   // answers POST
 }
@@ -30,7 +31,7 @@ type Address struct {
 // Addresses lists them.
 func Addresses() (list []Address) {
 	for _, r := range table() {
-		list = append(list, Address{r.path, r.signed, r.get != nil, r.post != nil})
+		list = append(list, Address{r.path, r.signed, r.signed && r.by == professionals, r.get != nil, r.post != nil})
 	}
 	return list
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -298,8 +299,9 @@ func (c *call) inviting() inviteView {
 }
 
 func (c *call) invitePage() error {
-	if c.visited != nil && !c.visited.May.Persons {
-		return fault.NotFound
+	if c.visited != nil && !c.visited.May.Persons { // the door says so
+		_, err := c.carers()
+		return cmp.Or(err, nothingHere(c))
 	}
 	if !c.proved() {
 		return c.mustProve(c.at(invitePath))

@@ -11,6 +11,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -263,7 +264,7 @@ func (s *Server) run(c *call, to route) error {
 		return c.to(to.by.door(), "news.session-over")
 	}
 	if to.signed && !to.by.has(c.who) {
-		return nothingHere(c)
+		return c.elsewhere()
 	}
 	if err := c.knowPatient(); err != nil {
 		return err
@@ -277,6 +278,21 @@ func (s *Server) run(c *call, to route) error {
 		return err
 	}
 	return c.unseen(act(c))
+}
+
+// elsewhere makes nothing of the pages of another audience. An attempt on a record
+// is for the door to refuse, so that the trail has it.
+func (c *call) elsewhere() error {
+	id := c.r.PathValue("record")
+	var err error
+	switch {
+	case id == "":
+	case c.who.cares():
+		_, err = c.s.hub.Footing(c.ctx(), c.who.Actor, id)
+	default:
+		_, err = c.s.hub.Visit(c.ctx(), c.who.Actor, id)
+	}
+	return cmp.Or(err, nothingHere(c))
 }
 
 // recorder remembers the status of an answer.
