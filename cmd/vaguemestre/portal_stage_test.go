@@ -40,6 +40,7 @@ func openPortal(t testing.TB) *portal {
 		t.Fatal(err)
 	}
 	c.Janitor.Notices = 20 * time.Millisecond
+	c.Limits.RefusedPerHour, c.Limits.RefusedPerDay = 10_000, 10_000 // a walk is a single stranger's
 	cast := population(0, 0)
 	o, err := d.withProvider(options{log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError}))}, cast)
 	if err != nil {
@@ -68,12 +69,12 @@ func (p *portal) play(ctx context.Context, d *demo, cast []person) error {
 		return err
 	}
 	p.people = cast
-	for _, one := range append(waiting(), newcomer) {
+	for _, one := range append(waiting(), newcomer, neighbour) {
 		if _, err := p.hub.ApplyInsured(ctx, demoOperator, one.line()); err != nil {
 			return err
 		}
 	}
-	for _, one := range append(slices.Clone(register), newcomer) {
+	for _, one := range append(slices.Clone(register), newcomer, neighbour) {
 		if one.login == "" {
 			continue
 		}
@@ -165,6 +166,9 @@ func waiting() (list []insuredPerson) {
 
 // newcomer has just come in, and nothing has happened yet in her space.
 var newcomer = insuredPerson{who: fresh(59, "NOUVELLE"), card: "10203040559", mail: "neuf@example.org", login: "nouvelle"}
+
+// neighbour is another one, whom nobody here has to do with.
+var neighbour = insuredPerson{who: fresh(58, "VOISINE"), card: "10203040558", mail: "huit@example.org", login: "voisine"}
 
 func fresh(number int, name string) person {
 	return born(invented(fmt.Sprintf("26020999999%02d", number), name, "ALIX", ""), "19600512")
