@@ -23,6 +23,7 @@ const (
 	ActExportTrail  = "export-trail"
 	ActTaken        = "end-export" // how an export of everything ended…
 	ActCut          = "cut-export" // …whole, or not
+	ActReadNews     = "read-news"
 	ActRegister     = "register"
 	ActRotateHubKey = "rotate-hub-key"
 	ActRotateKey    = "rotate-owner-key"
@@ -98,6 +99,7 @@ var actions = map[string]action{
 	"see-as":                 {General, "a regardé ce qu'un professionnel voit du dossier", "looked at what a professional sees of the record", "regarder ce qu'un professionnel voit du dossier", "look at what a professional sees of the record"},
 
 	// What is asked of the trail and the rules.
+	ActReadNews:           {General, "a consulté l'accueil de l'espace", "looked at the home of the space", "consulter l'accueil de l'espace", "look at the home of the space"},
 	ActReadTrail:          {General, "a consulté cet historique", "looked at this history", "consulter cet historique", "look at this history"},
 	ActExportTrail:        {General, "a exporté l'historique des accès", "exported the history of accesses", "exporter l'historique des accès", "export the history of accesses"},
 	"export-sealed-trail": {General, "a exporté l'historique scellé, pour une demande légale", "exported the sealed history, for a legal request", "exporter l'historique scellé", "export the sealed history"},

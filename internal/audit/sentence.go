@@ -101,6 +101,15 @@ func lower(s string) string {
 	return strings.ToLower(string(r)) + s[n:]
 }
 
+// Called returns what people of a profession are called, in the middle of a
+// sentence; "" for none.
+func Called(p policy.Profession) (fr, en string) {
+	if p == "" {
+		return "", ""
+	}
+	return lower(p.Label()), professionEN(p)
+}
+
 // professionEN returns the English name of a profession, or what policy calls
 // it.
 func professionEN(p policy.Profession) string {

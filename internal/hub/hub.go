@@ -31,8 +31,8 @@
 //	download                          search over all, many documents at a time
 //	lookup footing browse viewers   a record: found, how one stands before it, opened,
 //	relation choices glass history    who sees it and why, who may, emergencies, the
-//	visit takeout                     history of accesses; the space of somebody else; all
-//	                                  of it taken away
+//	news visit takeout                history of accesses; what is new; the space of
+//	                                  somebody else; all of it taken away
 //	enrol register letters          a space: made, announced, opened or objected to,
 //	enrolment provisional activate    closed, erased; the minors on a card, and those who
 //	life proof dependants persons     act for its owner

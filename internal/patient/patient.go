@@ -18,9 +18,11 @@
 package patient
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"vaguemestre/internal/fact"
 	"vaguemestre/internal/fault"
@@ -51,8 +53,32 @@ type Traits struct {
 	BirthPlace string `json:",omitempty"` // INSEE code
 }
 
-// Name is how the person is called.
-func (t Traits) Name() string { return strings.TrimSpace(t.FirstNames + " " + t.BirthName) }
+// Name is how the person is called in full: the register writes in capitals, people
+// write but the last name so.
+func (t Traits) Name() string { return strings.TrimSpace(asWritten(t.FirstNames) + " " + t.BirthName) }
+
+// FirstName is how the person is greeted: by the first of their first names, or as
+// in Name if there is none.
+func (t Traits) FirstName() string {
+	first, _, _ := strings.Cut(strings.TrimSpace(t.FirstNames), " ")
+	return cmp.Or(asWritten(first), t.BirthName)
+}
+
+// asWritten returns names in capitals as people write them, and others as they
+// are: somebody has chosen how.
+func asWritten(names string) string {
+	if names != strings.ToUpper(names) {
+		return names
+	}
+	inside := false
+	return strings.Map(func(r rune) rune {
+		if inside {
+			r = unicode.ToLower(r)
+		}
+		inside = unicode.IsLetter(r)
+		return r
+	}, names)
+}
 
 // Enrol makes a space, not yet open. A partition that holds one is
 // fault.Exists.

@@ -102,3 +102,24 @@ func TestEraseLeavesNothing(t *testing.T) {
 		t.Errorf("left are %v", rows)
 	}
 }
+
+// TestPeopleAreCalledAsTheyWriteIt: registers write in capitals.
+func TestPeopleAreCalledAsTheyWriteIt(t *testing.T) {
+	for _, c := range []struct{ first, last, name, greeted string }{
+		{"DOMINIQUE MARIE-LOUISE", "PAT-TROIS", "Dominique Marie-Louise PAT-TROIS", "Dominique"},
+		{"ÉLÉONORE", "D'OR", "Éléonore D'OR", "Éléonore"},
+		{"N'GOLO", "ESSAI", "N'Golo ESSAI", "N'Golo"},
+		{"Jean-McKay Éric", "de ESSAI", "Jean-McKay Éric de ESSAI", "Jean-McKay"},
+		{" ZOÉ  ANNE", "ESSAI", "Zoé  Anne ESSAI", "Zoé"},
+		{"", "ESSAI", "ESSAI", "ESSAI"},
+		{"ALIX", "", "Alix", "Alix"},
+	} {
+		n := Traits{FirstNames: c.first, BirthName: c.last}
+		if got := n.Name(); got != c.name {
+			t.Errorf("%q %q: Name() = %q, want %q", c.first, c.last, got, c.name)
+		}
+		if got := n.FirstName(); got != c.greeted {
+			t.Errorf("%q %q: FirstName() = %q, want %q", c.first, c.last, got, c.greeted)
+		}
+	}
+}

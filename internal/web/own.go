@@ -2,13 +2,12 @@ package web
 
 import (
 	"context"
-	"time"
 
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/patient"
 )
 
-// The pages of one's own space: home here, security.go, activity.go, access.go
+// The pages of one's own space: home.go, security.go, activity.go, access.go
 // and closing.go.
 
 const (
@@ -44,20 +43,6 @@ var keeping = []route{
 type keeper interface {
 	Space(ctx context.Context, a hub.Actor) (patient.Space, error)
 	securityKeeper
-}
-
-// homeView is what one's own home shows.
-type homeView struct {
-	Name, Address string
-	Since         time.Time
-}
-
-func (c *call) ownHome() error {
-	sp, err := c.s.hub.Space(c.ctx(), c.who.Actor)
-	if err != nil {
-		return err
-	}
-	return c.page("home", "home.title", homeView{Name: c.who.Name, Address: c.who.Address.Canonical(), Since: sp.Since})
 }
 
 // record names the record that a page is about: the one in its address, or else

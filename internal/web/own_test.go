@@ -212,7 +212,7 @@ func TestASpaceIsClosedWithAProofAndOpenedAgain(t *testing.T) {
 	b.send("/activer/conditions", "agree", "yes").send("/activer/contact", "by", "mail").send("/activer/contact/code", "code", h.mail("jeanne@courriel.test"))
 	b.at("/activer/identifiants", "Votre identifiant est heron.gris").send("/activer/identifiants", "new-login", login, "new-password", password, "repeat", password)
 	h.now = h.now.Add(time.Minute)
-	b.send("/activer/ouverture/envoi", "by", "mail").send("/activer/ouverture", "code", h.mail("jeanne@courriel.test")).at("/", "Bonjour, Jeanne")
+	b.send("/activer/ouverture/envoi", "by", "mail").send("/activer/ouverture", "code", h.mail("jeanne@courriel.test")).at("/", "Bonjour Jeanne")
 }
 
 // TestNothingOfAPersonIsInAnAddressOrALog walks through every page and looks

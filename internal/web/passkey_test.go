@@ -52,7 +52,7 @@ func TestAPasskeyOpensASpace(t *testing.T) {
 
 	b.send("/deconnexion").open("/connexion").at("/connexion", "Se connecter avec une clé d'accès")
 	key.Count++
-	b.asks("/connexion/cle", key.Answers).at("/", "Bonjour, Jeanne")
+	b.asks("/connexion/cle", key.Answers).at("/", "Bonjour Jeanne")
 
 	// What matters is confirmed with it.
 	h.now = h.now.Add(20 * time.Minute)
@@ -63,7 +63,7 @@ func TestAPasskeyOpensASpace(t *testing.T) {
 	// It is a second factor too, beside a code.
 	b.send("/deconnexion").open("/connexion").send("/connexion", "login", login, "password", password).at("/connexion/code", "Utiliser ma clé d'accès")
 	key.Count++
-	b.asks("/connexion/cle", key.Answers).at("/", "Bonjour, Jeanne")
+	b.asks("/connexion/cle", key.Answers).at("/", "Bonjour Jeanne")
 
 	list, err := h.Passkeys(t.Context(), h.actor(b))
 	h.must(err)

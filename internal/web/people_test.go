@@ -25,7 +25,7 @@ func (h *house) paul() *browser {
 	b.send("/activer/code", "code", b.mail("paul@courriel.test")).send("/activer/choix", "own", "open").send("/activer/conditions", "agree", "yes")
 	b.send("/activer/contact", "by", "mail", "mail", "").send("/activer/contact/code", "code", b.mail("paul@courriel.test"))
 	b.send("/activer/identifiants", "new-login", "geai.bleu", "new-password", password, "repeat", password).send("/activer/ouverture/envoi", "by", "mail")
-	return b.send("/activer/ouverture", "code", b.mail("paul@courriel.test")).at("/", "Bonjour, Paul GEAI")
+	return b.send("/activer/ouverture", "code", b.mail("paul@courriel.test")).at("/", "Bonjour Paul")
 }
 
 func (h *house) address(b *browser) string { return h.actor(b).Address.Canonical() }

@@ -29,7 +29,7 @@ func (b *browser) comesIn(n string) *browser {
 
 func TestAProfessionalSignsInAndOut(t *testing.T) {
 	h := newHouse(t)
-	b := h.browser().comesIn(rpps(t)).at("/", "Bonjour, Dr Éric THOMAS", "Médecin", "Patients", thomas)
+	b := h.browser().comesIn(rpps(t)).at("/", "Bonjour Dr Éric THOMAS", "Médecin", "Patients", thomas)
 	if strings.Contains(b.page, `href="/activite"`) || strings.Contains(b.page, `href="/acces"`) {
 		t.Error("pages of a space are offered to somebody who has none")
 	}
@@ -142,7 +142,7 @@ func TestWhoWasSignedInAsAPatientIsNoMore(t *testing.T) {
 	n, err := ident.ParseRPPS(rpps(t))
 	h.must(err)
 	h.arrives = n
-	b.open("/oauth/portal").at("/", "Bonjour, Dr Éric THOMAS")
+	b.open("/oauth/portal").at("/", "Bonjour Dr Éric THOMAS")
 	if _, _, err := h.OpenWeb(t.Context(), before); !errors.Is(err, fault.Unauthenticated) {
 		t.Errorf("their session: %v", err)
 	}

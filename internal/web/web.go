@@ -37,6 +37,7 @@ type Hub interface {
 	teller
 	holder
 	counter
+	newsteller
 	caregiver
 	passkeeper
 	helper

@@ -25,7 +25,7 @@ func TestJeanneActivatesHerSpace(t *testing.T) {
 	h := newHouse(t)
 	b := h.browser()
 	b.open("/").at("/", "Votre espace santé", "appelez le 15", "Activer ou s'opposer", "jamais de lien").activates()
-	b.open("/").at("/", "Bonjour, Jeanne HÉRON", "21 novembre 2026", h.jeanne.Matricule.Canonical()+"@patient.test")
+	b.open("/").at("/", "Bonjour Jeanne", "21 novembre 2026", h.jeanne.Matricule.Canonical()+"@patient.test")
 	if strings.Contains(text(b.page), "Votre espace santé est ouvert.") {
 		t.Error("news are told twice")
 	}
