@@ -31,7 +31,7 @@
 //	download                          search over all, many documents at a time
 //	lookup footing browse viewers   a record: found, how one stands before it, opened,
 //	relation choices glass history    who sees it and why, who may, emergencies, the
-//	news visit takeout                history of accesses; what is new; the space of
+//	news visit takeout luggage        history of accesses; what is new; the space of
 //	                                  somebody else; all of it taken away
 //	enrol register letters          a space: made, announced, opened or objected to,
 //	enrolment provisional activate    closed, erased; the minors on a card, and those who

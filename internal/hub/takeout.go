@@ -13,6 +13,7 @@ import (
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/message"
+	"vaguemestre/internal/outbox"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
@@ -37,6 +38,8 @@ type Takeout struct {
 	before uint64          // number of the first line that is not in it
 	hidden map[string]bool // of documents that the actor may not see: their files, and the mails that brought them
 	mail   *Mailbox        // nil where the actor may not read it
+
+	progress outbox.Export // as it was last told, but for what is done
 }
 
 // A TakenSpace is whose a space is, and what they have settled there.
@@ -57,23 +60,19 @@ type TakenMessage struct {
 	Content  Content // byte for byte; every part of it opened a moment ago
 }
 
-// maxTakeouts bounds how many of them one process serves at a time.
-const maxTakeouts = 4
+const (
+	maxTakeouts = 4               // that one process serves at a time
+	tellEvery   = 2 * time.Second // how far one has come
+)
 
 // TakeOut opens a space for its owner, or for whoever represents them, who has
 // lately proved who they are, to take all of it away. "" is the actor's own. Too
 // many at a time is fault.Unavailable.
 func (h *Hub) TakeOut(ctx context.Context, a Actor, recordID string) (t *Takeout, err error) {
-	part := a.Part
-	if recordID != "" {
-		part = recordPart(recordID)
-	}
-	f, d, err := h.stand(ctx, a, part, policy.ExportRecord)
-	switch {
-	case err != nil:
+	part := a.recordOr(recordID)
+	f, d, err := h.mayTakeOut(ctx, a, part)
+	if err != nil {
 		return nil, err
-	case !d.Allow:
-		return nil, h.refused(ctx, part, a.entry(policy.ExportRecord, ""), a, d)
 	}
 	if err := h.proved(ctx, a); err != nil {
 		return nil, err
@@ -95,7 +94,7 @@ func (h *Hub) TakeOut(ctx context.Context, a Actor, recordID string) (t *Takeout
 		return nil, err
 	}
 	t = &Takeout{h: h, actor: a, part: part, trail: &openedTrail{h, part, a, key, f, map[string]named{}}}
-	if err := t.prepare(ctx); err != nil {
+	if err := errors.Join(t.prepare(ctx), t.begin(ctx)); err != nil {
 		return nil, err
 	}
 	if f.mayUseMailbox(part) {
@@ -145,8 +144,8 @@ func (t *Takeout) still(ctx context.Context) (f standing, err error) {
 		return f, refuse(d)
 	}
 	t.h.recent.use(t.part, t.h.Now())
-	if !t.actor.Web {
-		return f, nil
+	if err := t.tell(ctx); err != nil || !t.actor.Web {
+		return f, err
 	}
 	var n account.Session
 	err = t.h.view(ctx, t.actor.Part, func(r store.Reader) error {
@@ -188,6 +187,7 @@ func (t *Takeout) Documents(ctx context.Context) (list []DocumentView, damaged i
 // Document opens the file of a document. One that the actor may not see any more
 // is fault.NotFound.
 func (t *Takeout) Document(ctx context.Context, d DocumentView) (Content, error) {
+	t.progress.Done++
 	return t.file(ctx, d, func(d vault.Document) vault.Ref { return d.Entry.Object })
 }
 
@@ -255,8 +255,12 @@ func (t *Takeout) Folders(ctx context.Context) (list []mailbox.Folder, err error
 	if t.mail == nil {
 		return nil, nil
 	}
-	err = t.mail.view(ctx, func(r store.Reader) error {
-		list, err = t.mail.book.Folders(r)
+	return t.mail.takenFolders(ctx)
+}
+
+func (m *Mailbox) takenFolders(ctx context.Context) (list []mailbox.Folder, err error) {
+	err = m.view(ctx, func(r store.Reader) error {
+		list, err = m.book.Folders(r)
 		return err
 	})
 	return slices.DeleteFunc(list, func(f mailbox.Folder) bool { return f.NoSelect || f.ReadOnly }), err
@@ -265,6 +269,7 @@ func (t *Takeout) Folders(ctx context.Context) (list []mailbox.Folder, err error
 // message opens one message, and every part of it once, so that what is damaged
 // shows before any of it is handed out.
 func (t *Takeout) message(ctx context.Context, f mailbox.Folder, n mailbox.Message) (m TakenMessage, err error) {
+	t.progress.Done++
 	m = TakenMessage{Folder: f.Name, Received: n.Received, Flags: n.Flags, Size: n.Size}
 	if _, err := t.still(ctx); err != nil {
 		return m, err
@@ -322,7 +327,11 @@ func (t *Takeout) End(ctx context.Context, whole bool) error {
 	if !whole {
 		e = t.actor.did(audit.ActCut, "")
 	}
-	return t.h.note(ctx, t.part, e)
+	return t.h.commit(ctx, t.part, func(x *tx) error {
+		x.note(e)
+		t.progress.Told, t.progress.Ended, t.progress.Whole = x.now, x.now, whole
+		return outbox.SaveExport(x, x.Scope, t.progress)
+	})
 }
 
 // FileName is what the file of a document is called: as its author named it, or

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"vaguemestre/internal/account"
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/outbox"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
 	"vaguemestre/vault"
@@ -200,6 +202,46 @@ func TestASecretOfAChildIsNotTakenAway(t *testing.T) {
 	w.must(err)
 	if len(own.mail) != 1 || len(own.documents) != 3 {
 		t.Errorf("the child takes %d messages and %q", len(own.mail), own.documents)
+	}
+}
+
+// TestHowFarATakingHasComeIsTold to whoever takes, and how it ended.
+func TestHowFarATakingHasComeIsTold(t *testing.T) {
+	w := newWard(t)
+	ctx := t.Context()
+	a := w.login(alice)
+	for i := range 3 {
+		w.must(w.send(thomas, fmt.Sprintf("Compte rendu %d", i), "", alice))
+	}
+	w.submit(biolab, "Biologie", "Glycémie normale.", 0)
+	l, err := w.Luggage(ctx, a, w.record)
+	w.must(err)
+	if l.Messages != 3 || l.Documents == 0 || l.Size == 0 || l.Going || !l.Last.Began.IsZero() {
+		t.Errorf("before: %+v", l)
+	}
+	taking, err := w.TakeOut(ctx, a, w.record)
+	w.must(err)
+	for range taking.Messages(ctx) {
+		w.now = w.now.Add(time.Minute)
+	}
+	if l, err = w.TakingOut(ctx, a, w.record); err != nil || !l.Going || l.Last.Done != 3 || l.Last.Of < 4 {
+		t.Errorf("meanwhile: %+v, %v", l, err)
+	}
+	w.now = w.now.Add(outbox.Silence)
+	if l, err = w.TakingOut(ctx, a, w.record); err != nil || l.Going || l.Last.Whole {
+		t.Errorf("when nothing more is heard of it: %+v, %v", l, err)
+	}
+	w.must(taking.End(ctx, true))
+	if l, err = w.TakingOut(ctx, a, w.record); err != nil || l.Going || !l.Last.Whole {
+		t.Errorf("after: %+v, %v", l, err)
+	}
+	for who, want := range map[string]error{bruno: fault.NotFound, thomas: fault.Denied} {
+		if _, err := w.Luggage(ctx, w.login(who), w.record); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", who, err, want)
+		}
+		if _, err := w.TakingOut(ctx, w.login(who), w.record); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", who, err, want)
+		}
 	}
 }
 

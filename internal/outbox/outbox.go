@@ -1,9 +1,10 @@
 // Package outbox is the record of what must still leave a partition: the
 // answers of a patient on their way to the mailboxes of professionals, the
 // notices on their way to a person's ordinary mail or phone, and the mails that
-// their writer may still take back. A line is written in the transaction of the
-// act that causes it, and deleted when the other side has it for certain;
-// carrying it twice is harmless there.
+// their writer may still take back; and of how far somebody has come with taking
+// all of it away. A line is written in the transaction of the act that causes it,
+// and deleted when the other side has it for certain; carrying it twice is
+// harmless there.
 //
 // Which partitions have lines or notices is told by hints, in a partition of
 // their own.
@@ -13,6 +14,7 @@
 //	out/l/<id>       one line, a fact
 //	out/n/<id>       one notice, a fact
 //	out/d/<id>       one mail that its writer has sent, a fact
+//	out/whole        the last export of everything, a fact
 //	out/told/<kind>  when the owner was last told that something of a kind happened, a fact
 //	out/hint/<part>  in the partition of hints: since when that part may have lines
 //	out/leave/<part> there too: since when a mail may be about to leave it
