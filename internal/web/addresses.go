@@ -14,6 +14,7 @@ func table() []route {
 		reading,
 		passkeys,
 		people,
+		exporting,
 		settingUp,
 		documents,
 	)

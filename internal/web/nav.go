@@ -31,7 +31,7 @@ var places = []place{
 	{path: "/documents", name: "documents", who: ofPatients},
 	{path: "/messagerie", name: "mail", who: everybody, count: (*call).unread},
 	{path: "/proches", name: "people", who: ofPatients},
-	{path: activityPath, name: "activity", beside: []string{accessPath, carersPath}, who: ofPatients},
+	{path: activityPath, name: "activity", beside: []string{accessPath, carersPath, exportPath}, who: ofPatients},
 	{path: securityPath, name: "security", beside: []string{closingPath, proofPath}, who: everybody, wide: true},
 }
 

@@ -82,7 +82,7 @@ func (c *call) unseen(err error) error {
 // else as far as the door lets whoever is there use them, in one's own on those
 // pages alone.
 func (v view) Around() (list []navItem) {
-	may := hub.Possible{Trail: true, Access: true, Persons: true}
+	may := hub.Possible{Trail: true, Access: true, Persons: true, Export: true}
 	helpers := "people.carers.mine"
 	if v.Visited != nil {
 		may, helpers = v.Visited.May, "people.carers.nav"
@@ -96,6 +96,7 @@ func (v view) Around() (list []navItem) {
 		{activityPath, "activity.title", may.Trail},
 		{accessPath, "access.title", may.Access},
 		{carersPath, helpers, may.Persons},
+		{exportPath, "export.nav", may.Export},
 	} {
 		path := v.At(p.path)
 		if p.may {

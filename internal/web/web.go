@@ -41,6 +41,7 @@ type Hub interface {
 	caregiver
 	passkeeper
 	helper
+	exporter
 	librarian
 }
 

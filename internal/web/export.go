@@ -1,0 +1,103 @@
+package web
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"vaguemestre/internal/hub"
+	"vaguemestre/internal/takeout"
+)
+
+// Taking everything away: one zip, written while it is read, for the holder of a
+// space or whoever represents them, with a proof of who they are.
+
+const (
+	exportPath   = "/exporter"
+	progressPath = exportPath + "/avancement"
+	exportTime   = 12 * time.Hour // at most, for somebody far from the network
+)
+
+var exporting = []route{
+	{path: exportPath, signed: true, get: (*call).exportPage, post: (*call).export},
+	{path: progressPath, signed: true, get: (*call).exportProgress},
+	{path: peoplePath + "/{record}" + exportPath, signed: true, get: (*call).exportPage, post: (*call).export},
+	{path: peoplePath + "/{record}" + progressPath, signed: true, get: (*call).exportProgress},
+}
+
+// exporter opens a space to be taken away.
+type exporter interface {
+	Luggage(ctx context.Context, a hub.Actor, recordID string) (hub.Luggage, error)
+	TakingOut(ctx context.Context, a hub.Actor, recordID string) (hub.Luggage, error)
+	TakeOut(ctx context.Context, a hub.Actor, recordID string) (*hub.Takeout, error)
+}
+
+// exportView is what the page shows: how much there is, and how the last export
+// ended or goes on.
+type exportView struct {
+	hub.Luggage
+	Size string
+}
+
+// Part is how much of an export that goes on has been sent, of a hundred.
+func (v exportView) Part() int {
+	if v.Last.Of == 0 {
+		return 0
+	}
+	return min(100*v.Last.Done/v.Last.Of, 99) // the trail comes last
+}
+
+// Cut reports whether the last export was not whole.
+func (v exportView) Cut() bool { return !v.Going && !v.Last.Began.IsZero() && !v.Last.Whole }
+
+func (c *call) exportPage() error {
+	if !c.proved() {
+		return c.mustProve(c.at(exportPath))
+	}
+	l, err := c.s.hub.Luggage(c.ctx(), c.who.Actor, c.record())
+	if err != nil {
+		return err
+	}
+	return c.page("export/export", "export.title", exportView{l, c.size(l.Size)})
+}
+
+// exportProgress is that page without what takes long to count: where a script
+// looks now and then.
+func (c *call) exportProgress() error {
+	l, err := c.s.hub.TakingOut(c.ctx(), c.who.Actor, c.record())
+	if err != nil {
+		return err
+	}
+	return c.page("export/progress", "export.progress.title", exportView{Luggage: l})
+}
+
+// export sends everything. It ends when nobody takes it any more: what is written
+// then fails.
+func (c *call) export() error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx()), exportTime)
+	defer cancel()
+	t, err := c.s.hub.TakeOut(ctx, c.who.Actor, c.record())
+	if err != nil {
+		return c.after(err, c.at(exportPath), "")
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", "application/zip")
+	h.Set("Content-Disposition", dispositionOf("attachment", c.words("export.file", c.now().In(c.s.cfg.Zone).Format(time.DateOnly))+".zip"))
+	started := &begun{ResponseWriter: c.steady()}
+	out := bufio.NewWriterSize(started, 64<<10)
+	_, err = takeout.Write(ctx, out, t, takeout.Options{Base: c.s.cfg.Base + "/fhir", Now: c.now(), Zone: c.s.cfg.Zone})
+	if err == nil {
+		err = out.Flush()
+	}
+	err = errors.Join(err, t.End(context.WithoutCancel(ctx), err == nil))
+	if err != nil && started.yes {
+		c.s.cfg.Log.Warn("web: export", "err", err)
+		panic(http.ErrAbortHandler) // so that half a file does not look like a whole one
+	}
+	if err != nil {
+		h.Del("Content-Disposition")
+	}
+	return err
+}
