@@ -307,6 +307,9 @@ func (m *Mailbox) draftUIDs(r store.Reader, id MessageID) (uids []mailbox.UID, e
 // trail of the record.
 func (h *Hub) addDocuments(ctx context.Context, a Actor, c DraftChange) (files []message.Attachment, marks draftMarks, err error) {
 	files = c.Add
+	if a.Member != nil { // a record is open to a person, not to the mailbox that they share
+		a = *a.Member
+	}
 	for _, id := range c.Documents {
 		more, flags, err := h.documentFiles(ctx, a, id)
 		if err != nil {

@@ -201,3 +201,32 @@ func TestWhoLeavesASharedMailboxIsOutAtOnce(t *testing.T) {
 	}
 	h.verifies()
 }
+
+// TestADocumentIsAttachedByThePerson: what they may open of a record goes with a
+// mail of the mailbox that they share; the mailbox itself opens none.
+func TestADocumentIsAttachedByThePerson(t *testing.T) {
+	w := newWard(t)
+	ctx := t.Context()
+	n, err := ident.MakeRPPS("8109990001")
+	w.must(err)
+	w.must(w.AddBAL(ctx, "operator", directory.BAL{
+		Kind: directory.Personal, Address: nadia, Name: "Dr Nadia ROCHE", RPPS: n.String(), Profession: policy.Physician, Establishment: "750000001"}))
+	e, err := w.OpenProfessionalWeb(ctx, n, Attempt{Protocol: "web", Remote: here, Device: "Firefox"})
+	w.must(err)
+	w.must(w.AddMember(ctx, "operator", addr(cardio), addr(nadia)))
+	in, err := w.shared(e.Actor, cardio)
+	w.must(err)
+	id := w.file(alice, consultation, 0)
+	attach := func() error {
+		_, err := w.SaveDraft(ctx, in, Draft{ID: NewDraftID(), To: to(adam)}, DraftChange{Documents: []string{id}})
+		return err
+	}
+	if err := attach(); !errors.Is(err, fault.NotFound) {
+		t.Errorf("before the record is open to her: %v", err)
+	}
+	w.must(w.Declare(ctx, e.Actor, w.record, InCareTeam))
+	w.must(attach())
+	if last := w.last(alice); last.Actor != nadia || last.Act != policy.ReadDocument.String() {
+		t.Errorf("the patient's trail ends with %+v", last)
+	}
+}

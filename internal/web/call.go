@@ -23,11 +23,13 @@ type call struct {
 	lang    string // "fr" or "en"
 	seed    string
 	session string       // the cookie
+	boxID   string       // the cookie
 	who     *visitor     // nil: nobody who has signed in
 	patient *hub.Footing // whose record a professional has open; nil: nobody's
 	form    form
-	subject *subject // see about
-	atEnd   []func() // given back when the call is over
+	subject *subject   // see about
+	acting  *hub.Actor // a professional as they act in a mailbox that they share; nil: in none
+	atEnd   []func()   // given back when the call is over
 
 	visited *hub.Visit // the space of somebody else, where this is a page of it
 }
@@ -44,7 +46,7 @@ func (v *visitor) cares() bool { return professional(v.Actor) }
 func (s *Server) newCall(w http.ResponseWriter, r *http.Request) *call {
 	c := &call{s: s, w: w, r: r}
 	c.lang = language(c.cookie(langCookie), r.Header.Get("Accept-Language"))
-	c.session = c.cookie(sessionCookie)
+	c.session, c.boxID = c.cookie(sessionCookie), c.cookie(boxCookie)
 	if c.seed = c.cookie(seedCookie); len(c.seed) < 32 && r.Method == http.MethodGet {
 		c.newSeed()
 	}
@@ -99,7 +101,15 @@ func (c *call) readForm() error {
 
 // isOurs reports whether a token is that of the forms of this session.
 func (c *call) isOurs(token string) bool {
-	return c.seed != "" && subtle.ConstantTimeCompare([]byte(token), []byte(c.formToken())) == 1
+	if c.seed == "" {
+		return false
+	}
+	want := c.formToken()
+	if !c.inMail() || c.r.URL.Path == boxesPath { // where it does not matter which mailbox is open
+		token, _, _ = strings.Cut(token, ".")
+		want, _, _ = strings.Cut(want, ".")
+	}
+	return subtle.ConstantTimeCompare([]byte(token), []byte(want)) == 1
 }
 
 // recognise finds out who asks. A session that is over is nobody's.
@@ -162,6 +172,6 @@ func (c *call) enter(e hub.Entry, news string) error {
 		c.set(deviceCookie, e.Trust, hub.TrustLife)
 	}
 	c.newSeed()
-	c.unset(enrolCookie, ticketCookie)
+	c.unset(enrolCookie, ticketCookie, boxCookie)
 	return c.to(homePath, news)
 }

@@ -102,5 +102,5 @@ func newSeed() string {
 func (c *call) formToken() string {
 	mac := hmac.New(sha256.New, c.s.cfg.Key)
 	fmt.Fprintf(mac, "web/form\x00%s\x00%s", c.seed, c.session)
-	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) + c.boxMark()
 }

@@ -149,7 +149,7 @@ func (v threadsView) Trash() bool { return v.Folder == mailbox.Trash }
 
 func (c *call) threadsPage() error {
 	s, v := c.box()
-	list, err := c.s.hub.Threads(c.ctx(), c.who.Actor, s)
+	list, err := c.s.hub.Threads(c.ctx(), c.mailbox(), s)
 	if err != nil {
 		return err
 	}
@@ -203,7 +203,7 @@ var kindsOfDocuments = []hub.DocumentKind{hub.Biology, hub.Imaging, hub.Prescrip
 // searchPage shows what there is to look for: what was looked for is in no
 // address, so that there is nothing to come back to.
 func (c *call) searchPage() error {
-	list, err := c.s.hub.Threads(c.ctx(), c.who.Actor, hub.ThreadSearch{})
+	list, err := c.s.hub.Threads(c.ctx(), c.mailbox(), hub.ThreadSearch{})
 	if err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func (c *call) searchThreads() error {
 	if n, err := strconv.Atoi(f.value("page")); err == nil && n > 1 && n < 1e6 {
 		s.Page = n - 1
 	}
-	list, err := c.s.hub.Threads(c.ctx(), c.who.Actor, s)
+	list, err := c.s.hub.Threads(c.ctx(), c.mailbox(), s)
 	if err != nil {
 		return err
 	}
@@ -272,7 +272,7 @@ func (c *call) tidyThreads() error {
 	if !ok {
 		return c.to(c.mailBack(), "news.mail.nothing")
 	}
-	if err := c.s.hub.Tidy(c.ctx(), c.who.Actor, t); err != nil {
+	if err := c.s.hub.Tidy(c.ctx(), c.mailbox(), t); err != nil {
 		return err
 	}
 	return c.to(c.mailBack(), news)
@@ -319,7 +319,7 @@ func (c *call) tidying(t *hub.Tidying) (news string, ok bool) {
 type mailFoldersView struct{ Own []hub.FolderLine }
 
 func (c *call) mailFoldersView() (v mailFoldersView, err error) {
-	list, err := c.s.hub.Threads(c.ctx(), c.who.Actor, hub.ThreadSearch{})
+	list, err := c.s.hub.Threads(c.ctx(), c.mailbox(), hub.ThreadSearch{})
 	for _, f := range list.Folders {
 		if f.ID > mailbox.Archive {
 			v.Own = append(v.Own, f)
@@ -345,13 +345,13 @@ func (c *call) changeMailFolder() error {
 	var err error
 	switch act := c.form.pick("faire", "creer", "renommer", "supprimer"); {
 	case act == "supprimer":
-		news, err = "news.mail.folder-dropped", c.s.hub.DropFolder(c.ctx(), c.who.Actor, id)
+		news, err = "news.mail.folder-dropped", c.s.hub.DropFolder(c.ctx(), c.mailbox(), id)
 	case name == "":
 		c.wrong("folder-name", "wrong.empty")
 	case act == "renommer":
-		news, err = "news.mail.folder-renamed", c.s.hub.RenameFolder(c.ctx(), c.who.Actor, id, name)
+		news, err = "news.mail.folder-renamed", c.s.hub.RenameFolder(c.ctx(), c.mailbox(), id, name)
 	default:
-		news, err = "news.mail.folder-made", c.s.hub.NewFolder(c.ctx(), c.who.Actor, name)
+		news, err = "news.mail.folder-made", c.s.hub.NewFolder(c.ctx(), c.mailbox(), name)
 	}
 	if err != nil && !c.blameFolder(err) {
 		return err

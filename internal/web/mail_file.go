@@ -108,7 +108,7 @@ func (c *call) attached() (f hub.MessageFile, err error) {
 	if err != nil {
 		return f, err
 	}
-	return c.s.hub.MessageFile(c.ctx(), c.who.Actor, id, c.r.PathValue("part"))
+	return c.s.hub.MessageFile(c.ctx(), c.mailbox(), id, c.r.PathValue("part"))
 }
 
 func (c *call) attachment() error {
@@ -251,7 +251,7 @@ func (c *call) messageText() error {
 	if err != nil {
 		return err
 	}
-	text, err := c.s.hub.MessageText(c.ctx(), c.who.Actor, id)
+	text, err := c.s.hub.MessageText(c.ctx(), c.mailbox(), id)
 	if err != nil {
 		return err
 	}
@@ -265,7 +265,7 @@ func (c *call) messageSource() error {
 		return err
 	}
 	started := &begun{ResponseWriter: c.steady()}
-	err = c.s.hub.RawMessages(c.ctx(), c.who.Actor, id, false, func(m hub.RawMessage) error {
+	err = c.s.hub.RawMessages(c.ctx(), c.mailbox(), id, false, func(m hub.RawMessage) error {
 		h := c.w.Header()
 		h.Set("Content-Security-Policy", inert)
 		h.Set("Content-Type", "message/rfc822")
@@ -289,7 +289,7 @@ func (c *call) threadArchive() error {
 	started := &begun{ResponseWriter: c.steady()}
 	z := zip.NewWriter(started)
 	n := 0
-	err = c.s.hub.RawMessages(c.ctx(), c.who.Actor, id, true, func(m hub.RawMessage) error {
+	err = c.s.hub.RawMessages(c.ctx(), c.mailbox(), id, true, func(m hub.RawMessage) error {
 		if n++; n == 1 {
 			h := c.w.Header()
 			h.Set("Content-Security-Policy", inert)

@@ -124,7 +124,7 @@ func (c *call) messageHTML() error {
 	if err != nil {
 		return err
 	}
-	page, err := c.s.hub.MessageHTML(c.ctx(), c.who.Actor, id)
+	page, err := c.s.hub.MessageHTML(c.ctx(), c.mailbox(), id)
 	if err != nil {
 		return err
 	}

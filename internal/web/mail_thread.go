@@ -67,7 +67,7 @@ func (c *call) threadPage() error {
 	}
 	if unread && c.r.Method == http.MethodGet {
 		seen := true
-		if err := c.s.hub.Tidy(c.ctx(), c.who.Actor, hub.Tidying{Threads: []hub.MessageID{v.At}, Seen: &seen}); err != nil {
+		if err := c.s.hub.Tidy(c.ctx(), c.mailbox(), hub.Tidying{Threads: []hub.MessageID{v.At}, Seen: &seen}); err != nil {
 			return err
 		}
 	}
@@ -89,11 +89,11 @@ func (c *call) thread() (v threadView, err error) {
 	if err != nil {
 		return v, err
 	}
-	t, err := c.s.hub.Thread(c.ctx(), c.who.Actor, id)
+	t, err := c.s.hub.Thread(c.ctx(), c.mailbox(), id)
 	if err != nil {
 		return v, err
 	}
-	list, err := c.s.hub.Threads(c.ctx(), c.who.Actor, hub.ThreadSearch{Folder: mailbox.Drafts})
+	list, err := c.s.hub.Threads(c.ctx(), c.mailbox(), hub.ThreadSearch{Folder: mailbox.Drafts})
 	if err != nil {
 		return v, err
 	}
@@ -255,7 +255,7 @@ func (c *call) tidyThread() error {
 	here := messagePath + id.String()
 	switch c.form.value("faire") {
 	case "accuser":
-		err := c.s.hub.SendReadReceipt(c.ctx(), c.who.Actor, id)
+		err := c.s.hub.SendReadReceipt(c.ctx(), c.mailbox(), id)
 		if s := c.sentence(err); s != "" {
 			c.wrongText("", s)
 			v, err := c.thread()
@@ -267,7 +267,7 @@ func (c *call) tidyThread() error {
 		}
 		return c.after(err, here, "news.mail.receipt-sent")
 	case "taire":
-		return c.after(c.s.hub.WaiveReadReceipt(c.ctx(), c.who.Actor, id), here, "news.mail.receipt-waived")
+		return c.after(c.s.hub.WaiveReadReceipt(c.ctx(), c.mailbox(), id), here, "news.mail.receipt-waived")
 	}
 	t := hub.Tidying{Threads: []hub.MessageID{id}}
 	if c.form.ticked("seul") {
@@ -277,7 +277,7 @@ func (c *call) tidyThread() error {
 	if !ok {
 		return c.to(here, "news.mail.nothing")
 	}
-	if err := c.s.hub.Tidy(c.ctx(), c.who.Actor, t); err != nil {
+	if err := c.s.hub.Tidy(c.ctx(), c.mailbox(), t); err != nil {
 		return err
 	}
 	return c.to(c.mailBack(), news)

@@ -40,7 +40,7 @@ func ofPatients(a hub.Actor) bool   { return a.Role == policy.Patient }
 func professional(a hub.Actor) bool { return a.Role == policy.Professional }
 
 // unread counts the messages that wait. That it fails is no reason to show no page.
-func (c *call) unread() (int, error) { return c.s.hub.Unread(c.ctx(), c.who.Actor) }
+func (c *call) unread() (int, error) { return c.s.hub.Unread(c.ctx(), c.mailbox()) }
 
 // A navItem is a place on a page.
 type navItem struct {

@@ -20,6 +20,7 @@ type caregiver interface {
 	professionalSigner
 	FindPatient(ctx context.Context, a hub.Actor, m ident.Matricule) (hub.PatientView, error)
 	recordKeeper
+	sharer
 }
 
 const (
@@ -31,17 +32,43 @@ const (
 
 var caring = slices.Concat(proWayIn, []route{
 	{path: patientsPath, signed: true, by: professionals, get: (*call).patientsPage, post: (*call).findPatient},
-}, atRecord)
+}, atRecord, sharing)
 
 // proHomeView is what the home of a professional shows.
 type proHomeView struct {
-	Profession, Organisation, Address string
-	Recent                            []recentPatient
+	Profession, Organisation string
+	Address                  string       // of the mailbox that is open
+	Shared                   string       // its name, where it is shared
+	New                      []threadLine // threads there with something unread, the newest
+	Others                   int          // how many more there are
+	Boxes                    []boxLine    // where there is more than one
+	Recent                   []recentPatient
 }
 
+// mostNew is how many threads the home shows.
+const mostNew = 4
+
 func (c *call) proHome() error {
-	a := c.who.Actor
-	return c.page("pro/home", "home.title", proHomeView{a.Profession.Label(), a.Organisation, a.Address.Canonical(), c.recent()})
+	a := c.mailbox()
+	v := proHomeView{Profession: c.who.Profession.Label(), Organisation: c.who.Organisation, Address: a.Address.Canonical(), Recent: c.recent()}
+	if c.acting != nil {
+		v.Shared = a.Name
+	}
+	list, err := c.s.hub.Threads(c.ctx(), a, hub.ThreadSearch{Unread: true})
+	if err != nil {
+		return err
+	}
+	for _, t := range list.Threads[:min(len(list.Threads), mostNew)] {
+		v.New = append(v.New, c.threadLine(t))
+	}
+	v.Others = list.Total - len(v.New)
+	if v.Boxes, err = c.boxes(); err != nil {
+		return err
+	}
+	if len(v.Boxes) < 2 {
+		v.Boxes = nil
+	}
+	return c.page("pro/home", "home.title", v)
 }
 
 // A recentPatient is one whose record this session has opened: it is in this

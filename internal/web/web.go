@@ -271,6 +271,9 @@ func (s *Server) run(c *call, to route) error {
 	if err := c.knowPatient(); err != nil {
 		return err
 	}
+	if left, err := c.knowBox(); err != nil || left {
+		return err
+	}
 	if posted && to.upload > 0 { // files are taken of those only who may bring any
 		if err := c.readUpload(to.upload); err != nil {
 			return err
