@@ -64,30 +64,38 @@ func (u *Unreachable) Unwrap() error { return u.Who[0].Err }
 // addressee may not be written to *Unreachable, one that has left fault.Conflict.
 func (h *Hub) SendDraft(ctx context.Context, a Actor, id MessageID) (leaves time.Time, err error) {
 	err = h.atDrafts(ctx, a, func(m *Mailbox) error {
-		k, err := m.keptDraft(ctx, id)
-		switch {
-		case err != nil:
-			return err
-		case k == nil:
-			return h.whereDraftWent(ctx, a, id)
-		case !k.Leaves.IsZero():
-			leaves = k.Leaves
-			return nil
-		case k.foreign: // as another program wrote it, it may lack what a mail that leaves needs
-			if _, err := m.saveDraft(ctx, k.Draft, DraftChange{}, 0); err != nil {
-				return err
-			}
-			if k, err = m.keptDraft(ctx, id); err != nil {
+		for range 3 {
+			leaves, err = m.sendDraft(ctx, id)
+			if !errors.Is(err, errDraftMoved) {
 				return err
 			}
 		}
-		if err := h.mayLeave(ctx, a, k); err != nil {
-			return err
-		}
-		leaves, err = m.letLeave(ctx, k)
-		return err
+		return fmt.Errorf("hub: send: saved elsewhere: %w", fault.Conflict)
 	})
 	return leaves, err
+}
+
+func (m *Mailbox) sendDraft(ctx context.Context, id MessageID) (leaves time.Time, err error) {
+	k, err := m.keptDraft(ctx, id)
+	switch {
+	case err != nil:
+		return leaves, err
+	case k == nil:
+		return leaves, m.h.whereDraftWent(ctx, m.actor, id)
+	case !k.Leaves.IsZero():
+		return k.Leaves, nil
+	case k.foreign: // as another program wrote it, it may lack what a mail that leaves needs
+		if _, err := m.saveDraft(ctx, k.Draft, DraftChange{}, 0); err != nil {
+			return leaves, err
+		}
+		if k, err = m.keptDraft(ctx, id); err != nil || k == nil {
+			return leaves, errors.Join(errDraftMoved, err)
+		}
+	}
+	if err := m.h.mayLeave(ctx, m.actor, k); err != nil {
+		return leaves, err
+	}
+	return m.letLeave(ctx, k)
 }
 
 // whereDraftWent tells of a draft that is not there whether it has left.
@@ -156,7 +164,7 @@ func (m *Mailbox) letLeave(ctx context.Context, k *keptDraft) (leaves time.Time,
 			return err
 		}
 		if !slices.Equal(uids, k.uids) {
-			return fmt.Errorf("hub: send: saved elsewhere: %w", fault.Conflict)
+			return errDraftMoved
 		}
 		leaves = t.now.Add(cmp.Or(h.Limits.Undo, UndoTime))
 		if _, err := m.book.SetFlags(t.Writer, mailbox.Drafts, uids, mailbox.AddFlags, mailbox.Flags{Keywords: []string{leavingFlag}}); err != nil {
