@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
@@ -329,7 +332,7 @@ func (h *Hub) documentFiles(ctx context.Context, a Actor, id string) (files []me
 		return nil, 0, err
 	}
 	e := o.document.Entry
-	files = []message.Attachment{{Name: fileName(e), Type: e.MediaType}}
+	files = []message.Attachment{{Name: attachedName(e), Type: e.MediaType}}
 	refs := []vault.Ref{e.Object}
 	if e.Rendition != "" {
 		files, refs = append(files, message.Attachment{Name: e.RenditionName, Type: "application/pdf"}), append(refs, e.Rendition)
@@ -344,3 +347,24 @@ func (h *Hub) documentFiles(ctx context.Context, a Actor, id string) (files []me
 	})
 	return files, o.document.Flags, err
 }
+
+// attachedName names a document in a mail: as its file was, else by its title.
+func attachedName(e vault.Entry) string {
+	name := fileName(e)
+	title := strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || strings.ContainsRune(`/\:*?"<>|`, r) {
+			return ' '
+		}
+		return r
+	}, e.Title)
+	if title = strings.Join(strings.Fields(title), " "); e.FileName != "" || title == "" {
+		return name
+	}
+	if runes := []rune(title); len(runes) > maxAttachedName {
+		title = string(runes[:maxAttachedName])
+	}
+	return title + path.Ext(name)
+}
+
+// maxAttachedName bounds a name that is made of a title, in characters.
+const maxAttachedName = 80

@@ -191,6 +191,20 @@ func (h *Hub) draftLimit(a Actor) int64 {
 	return h.Limits.Mail
 }
 
+// FilesLimit is how many bytes the files of a mail of an actor may have together,
+// less where it is for a patient: about three quarters of the mail, since on their
+// way they are text (RFC 2045 §6.8).
+func (h *Hub) FilesLimit(a Actor, toPatient bool) int64 {
+	limit := h.draftLimit(a)
+	if toPatient {
+		limit = min(limit, h.Limits.PatientMail)
+	}
+	return max(0, (limit-maxWritten)*57/78)
+}
+
+// maxWritten is how much of a mail is kept for what is written, in bytes.
+const maxWritten = 256 << 10
+
 func (m *Mailbox) composeDraft(k *keptDraft) ([]byte, error) {
 	own := m.actor.Address
 	d := message.Draft{

@@ -17,6 +17,7 @@ func table() []route {
 		exporting,
 		settingUp,
 		documents,
+		writing,
 	)
 }
 

@@ -104,8 +104,15 @@ func functions(lang string, zone *time.Location) template.FuncMap {
 		"iso":   func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 		"ins":   spaced,
 		"born":  func(s string) string { return born(lang, s) },
+		"pair":  func(name string, of any) pair { return pair{name, of} },
 		"lines": func(s string) []string { return strings.Split(s, "\n") },
 	}
+}
+
+// A pair is something with the name that a form has for it.
+type pair struct {
+	Name string
+	Of   any
 }
 
 // spaced writes a matricule as people read it: in groups, the key apart. The
@@ -171,6 +178,9 @@ func (v view) Field(name, kind, complete, mode string) field {
 	}
 	return f
 }
+
+// About is what the template "wrong" needs to know of a field.
+func (v view) About(name string) field { return field{Name: name, Errors: v.form.errorsOf(name)} }
 
 // Wrong lists what is wrong with a field.
 func (v view) Wrong(name string) []string { return v.form.errorsOf(name) }

@@ -43,6 +43,7 @@ type Hub interface {
 	helper
 	exporter
 	librarian
+	writer
 }
 
 // sealer seals what a browser carries from one page to the next.
