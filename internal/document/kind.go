@@ -102,6 +102,19 @@ func magic(data []byte) kind {
 	return nothing
 }
 
+// Genuine reports whether a file is what its type says: by its first bytes where
+// they tell.
+func Genuine(mediaType string, data []byte) bool {
+	switch mediaType {
+	case text.mediaType():
+		return isText(data)
+	case cda.MediaType:
+		return cda.Sniff(data)
+	}
+	k := kindOfType[mediaType]
+	return k == nothing || k == magic(data)
+}
+
 func isZip(data []byte) bool {
 	return bytes.HasPrefix(data, []byte("PK\x03\x04")) || bytes.HasPrefix(data, []byte("PK\x05\x06"))
 }

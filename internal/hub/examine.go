@@ -105,13 +105,13 @@ func (l *lot) lookInto(s Submission, e *vault.Entry) (vault.Flags, error) {
 		return 0, &unreadable
 	case len(found.Documents) == 0:
 		e.MediaType = safeMedia(e.MediaType)
-		return 0, l.accepts(e)
+		return 0, l.accepts(e, s.Content)
 	case len(found.Documents) > 1 || found.Documents[0].Files[0].Path != "": // a package, and no document
 		return 0, &notAsDescribed
 	}
 	d := found.Documents[0]
 	e.MediaType = d.MediaType
-	if err := l.accepts(e); err != nil || !d.IsCDA() {
+	if err := l.accepts(e, s.Content); err != nil || !d.IsCDA() {
 		return 0, err
 	}
 	differ := func(said, is string) bool { return said != "" && is != "" && said != is }
@@ -126,9 +126,10 @@ func (l *lot) lookInto(s Submission, e *vault.Entry) (vault.Flags, error) {
 	return flagsOf(d.Confidentiality), l.identify(d)
 }
 
-// accepts refuses what is no form of document that the actor may bring.
-func (l *lot) accepts(e *vault.Entry) error {
-	if l.actor.Role == policy.Patient && (e.Size > maxDeposit || !slices.Contains(deposits, e.MediaType)) {
+// accepts refuses what is no form of document that the actor may bring. What a
+// patient brings is what it says it is.
+func (l *lot) accepts(e *vault.Entry, content []byte) error {
+	if l.actor.Role == policy.Patient && (e.Size > maxDeposit || !slices.Contains(deposits, e.MediaType) || !document.Genuine(e.MediaType, content)) {
 		return &notADeposit
 	}
 	return nil

@@ -118,6 +118,9 @@ func (c *call) line(v hub.DocumentView) documentLine {
 	if l.Where == l.Author {
 		l.Where = ""
 	}
+	if message.Fold(l.Type) == message.Fold(l.Title) {
+		l.Type = ""
+	}
 	l.AuthorKey = c.opaque("author", l.Author)
 	return l
 }

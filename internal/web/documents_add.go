@@ -21,9 +21,10 @@ import (
 // and of each it is told what became of it.
 
 const (
-	maxDeposit  = 50 << 20 // bytes of all files of one form
+	maxDeposit  = 50 << 20   // bytes of all files of one form…
+	saidDeposit = 50_000_000 // …and what people are told, who count so or so
 	maxFiles    = 20
-	maxComments = 1000 // bytes
+	maxComments = 1000 // bytes, as of a title
 )
 
 // deposits are what people call what they deposit, and the type it is kept under.
@@ -45,6 +46,7 @@ type depositView struct {
 	Comment      string
 	Today        string
 	Limit        string
+	Most         int // bytes
 	Accept       string
 }
 
@@ -62,8 +64,8 @@ const accepted = ".pdf,.jpg,.jpeg,.png,.tif,.tiff,.txt,.rtf,.xml,application/pdf
 
 func (c *call) depositForm() (depositView, error) {
 	v := depositView{Root: c.documentsAt(""), Own: c.own(), Professional: c.who.Role != policy.Patient, Accept: accepted,
-		Today: c.now().In(c.s.cfg.Zone).Format(time.DateOnly), Limit: c.size(maxDeposit), Visibilities: visibilities,
-		Title: c.form.value("titre"), Date: c.form.value("date"), Comment: c.form.text("commentaire", maxComments)}
+		Today: c.now().In(c.s.cfg.Zone).Format(time.DateOnly), Limit: c.size(saidDeposit), Most: maxDeposit, Visibilities: visibilities,
+		Title: c.form.text("titre", maxComments), Date: c.form.value("date"), Comment: c.form.text("commentaire", maxComments)}
 	if v.Professional {
 		for _, class := range cda.Classes() {
 			one := classView{Name: c.either(class.French, class.English)}
@@ -157,7 +159,7 @@ func (c *call) deposit() error {
 
 // submission reads what the form says of all files.
 func (c *call) submission(v depositView) (s hub.Submission, folder string) {
-	s.Entry.Title = document.Line(c.form.value("titre"))
+	s.Entry.Title = document.Line(c.form.text("titre", maxComments))
 	s.Entry.Comments = c.form.text("commentaire", maxComments)
 	if s.Entry.Comments == "" && c.form.values.Get("commentaire") != "" {
 		c.wrong("commentaire", "wrong.comment-long")
@@ -234,7 +236,7 @@ func (c *call) depositOne(s hub.Submission, f file, alone bool) (one depositedFi
 	case c.sentence(err) != "":
 		one.Wrong = c.sentence(err)
 	case errors.Is(err, fault.TooLarge):
-		one.Wrong = c.words("wrong.files-large", c.size(maxDeposit))
+		one.Wrong = c.words("wrong.files-large", c.size(saidDeposit))
 	case errors.Is(err, fault.Quota):
 		one.Wrong = c.words("wrong.no-room")
 	case errors.Is(err, fault.Invalid):

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -8,8 +9,10 @@ import (
 	"time"
 
 	"vaguemestre/internal/cda"
+	"vaguemestre/internal/fault"
 	"vaguemestre/internal/filing"
 	"vaguemestre/internal/hub"
+	"vaguemestre/policy"
 )
 
 // documentsView is what a list of documents shows.
@@ -53,6 +56,9 @@ type pagerView struct {
 
 func (c *call) documentsList() error {
 	cab, err := c.s.hub.Cabinet(c.ctx(), c.who.Actor, c.record())
+	if c.onlyFiles() && errors.Is(err, fault.NotFound) { // they have filed nothing yet
+		cab.May.File, err = true, nil
+	}
 	if err != nil {
 		return err
 	}
@@ -85,6 +91,12 @@ func (c *call) documentsList() error {
 	list = v.cut(list, f.Page, func(n int) string { f.Page = n; return f.address(v.Root) })
 	v.Groups = c.groups(list, f)
 	return c.page("documents/list", "documents.title", v)
+}
+
+// onlyFiles reports whether somebody may file in a record, and see no more of it
+// than what they filed.
+func (c *call) onlyFiles() bool {
+	return c.patient != nil && !c.patient.Access.Allow && c.patient.State == policy.Active
 }
 
 func (c *call) documentsView(cab hub.Cabinet, f documentFilter) documentsView {
@@ -174,9 +186,12 @@ func (c *call) month(at time.Time) string {
 	return strings.ToUpper(name[:1]) + name[1:] + " " + strconv.Itoa(at.Year())
 }
 
+// maxWords bounds what is searched for, in bytes.
+const maxWords = 1000
+
 // searchDocuments shows what is found. What is searched for is in no address.
 func (c *call) searchDocuments() error {
-	words := c.form.value("mots")
+	words := strings.TrimSpace(c.form.text("mots", maxWords))
 	if words == "" {
 		return c.to(c.documentsAt(""), "")
 	}

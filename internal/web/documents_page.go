@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"vaguemestre/internal/cda"
@@ -45,12 +46,15 @@ type entryView struct {
 // documentID names the document of this page.
 func (c *call) documentID() string { return c.record() + "." + c.r.PathValue("document") }
 
-func (c *call) documentPage() error {
+func (c *call) documentPage() error { return c.showDocument(http.StatusOK) }
+
+func (c *call) showDocument(status int) error {
 	p, err := c.s.hub.DocumentPage(c.ctx(), c.who.Actor, c.documentID())
 	if err != nil {
 		return err
 	}
 	v := documentView{documentLine: c.lineOf(p.CabinetDocument, p.Folders), Root: c.documentsAt(""), Own: c.own(), May: p.May, Folders: p.Folders}
+	v.New = false // it is being read
 	v.Why = c.because(p.Access.Rule)
 	v.Entry = entryView{Authenticator: p.Entry.Authenticator.Name, Specialty: p.Entry.Author.Specialty,
 		Practice: p.Entry.PracticeSetting.Display, Comments: p.Entry.Comments}
@@ -72,7 +76,7 @@ func (c *call) documentPage() error {
 	}
 	v.shows(p)
 	c.w.Header().Set("Content-Security-Policy", content+"; frame-src 'self'")
-	return c.page("documents/document", "documents.document", v)
+	return c.show(status, "documents/document", "documents.document", v)
 }
 
 // pdfInCDA is the format of a CDA that is the cover of a PDF (IHE XDS-SD).
@@ -112,7 +116,7 @@ func (c *call) size(n int64) string {
 	case n < 1_000_000:
 		return c.words("size.kilo", (n+500)/1000)
 	}
-	s := fmt.Sprintf("%.1f", float64(n)/1e6)
+	s := strings.TrimSuffix(fmt.Sprintf("%.1f", float64(n)/1e6), ".0")
 	if c.lang == french {
 		s = strings.Replace(s, ".", ",", 1)
 	}
@@ -161,7 +165,7 @@ func (c *call) changeDocument() error {
 	err := deed.do(c, c.documentID())
 	if c.sentence(err) != "" && !errors.Is(err, fault.NotFound) {
 		c.wrongText("", c.sentence(err))
-		return c.documentPage()
+		return c.showDocument(http.StatusUnprocessableEntity)
 	}
 	if err != nil {
 		return err

@@ -3,9 +3,11 @@ package web
 import (
 	"cmp"
 	"errors"
+	"net/url"
 	"slices"
 	"strings"
 
+	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/hub"
 	"vaguemestre/policy"
@@ -18,6 +20,7 @@ type whoView struct {
 	documentLine
 	Root    string
 	Own     bool
+	Trail   string // address of who has read documents; "" for whom that is not
 	Persons []whoPerson // who may
 	Barred  []whoPerson // who may not, of those the record knows
 	Allowed []whoReason // professions
@@ -44,6 +47,9 @@ func (c *call) whoCanSee() error {
 		return err
 	}
 	v := whoView{documentLine: c.lineOf(p.CabinetDocument, p.Folders), Root: c.documentsAt(""), Own: c.own()}
+	if v.Own || c.visited != nil && c.visited.May.Trail {
+		v.Trail = c.at(activityPath) + "?" + url.Values{"quoi": {string(audit.MedicalDocument)}, "sans-moi": {"yes"}}.Encode()
+	}
 	for _, one := range viewers {
 		why := c.because(one.Access.Rule)
 		switch {
@@ -99,7 +105,7 @@ type seeAsView struct {
 	As          string // of whom it is told; "" where nothing was asked yet
 	Seen        []documentLine
 	Unseen      []documentLine
-	All         int
+	Sees, All   int
 }
 
 // often are the professions that people ask for.
@@ -183,7 +189,7 @@ func (c *call) seeAs() error {
 			v.Unseen = append(v.Unseen, l)
 		}
 	}
-	v.All = len(cab.Documents)
+	v.Sees, v.All = len(v.Seen), len(cab.Documents)
 	v.Seen, v.Unseen = v.Seen[:min(len(v.Seen), 2*documentsPage)], v.Unseen[:min(len(v.Unseen), documentsPage)]
 	return c.page("documents/as", "documents.as", v)
 }

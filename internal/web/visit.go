@@ -82,7 +82,7 @@ func (c *call) unseen(err error) error {
 // else as far as the door lets whoever is there use them, in one's own on those
 // pages alone.
 func (v view) Around() (list []navItem) {
-	may := hub.Possible{Trail: true, Access: true, Persons: true, Export: true}
+	may := hub.Possible{Trail: true, Access: true, Persons: true, Export: true} // one's own documents are in the navigation
 	helpers := "people.carers.mine"
 	if v.Visited != nil {
 		may, helpers = v.Visited.May, "people.carers.nav"
@@ -93,6 +93,7 @@ func (v view) Around() (list []navItem) {
 		path, words string
 		may         bool
 	}{
+		{documentsPath, "documents.title", may.Read},
 		{activityPath, "activity.title", may.Trail},
 		{accessPath, "access.title", may.Access},
 		{carersPath, helpers, may.Persons},
@@ -100,8 +101,9 @@ func (v view) Around() (list []navItem) {
 	} {
 		path := v.At(p.path)
 		if p.may {
-			list = append(list, navItem{Path: path, Name: p.words, Here: v.Path == path})
-			here = here || v.Path == path
+			at := place{path: path}.holds(v.Path)
+			list = append(list, navItem{Path: path, Name: p.words, Here: at})
+			here = here || at
 		}
 	}
 	if !here {

@@ -2,16 +2,20 @@
 (function () {
   "use strict";
 
-  // list shows the files that are chosen.
+  // list shows the files that are chosen, and says before they are sent that they
+  // are too many bytes.
   function list(form, input) {
-    var box = form.querySelector(".chosen");
+    var box = form.querySelector(".chosen"), wrong = form.querySelector(".too-large"), bytes = 0;
     box.textContent = "";
     Array.prototype.forEach.call(input.files, function (f) {
       var li = document.createElement("li");
       li.textContent = f.name;
       box.appendChild(li);
+      bytes += f.size;
     });
-    if (input.files.length) window.say(form.dataset.chosen + ": " + input.files.length);
+    wrong.hidden = bytes <= Number(form.dataset.most);
+    wrong.textContent = wrong.hidden ? "" : form.dataset.large;
+    if (input.files.length && wrong.hidden) window.say(form.dataset.chosen + ": " + input.files.length);
   }
 
   // show puts the answer of the server in the place of the page.
@@ -41,7 +45,7 @@
     request.upload.onprogress = function (e) {
       if (!e.lengthComputable) return;
       var part = Math.floor(100 * e.loaded / e.total);
-      progress.value = part;
+      if (part < 100) progress.value = part; else progress.removeAttribute("value"); // now it is looked at
       if (part >= told + 25) { told = part; window.say(form.dataset.sending + " " + part + " %"); }
     };
     request.onload = function () { show(request.responseText); };
@@ -75,6 +79,7 @@
     form.addEventListener("submit", function (e) {
       if (!input.files.length) return; // the server says what is missing
       e.preventDefault();
+      if (!form.querySelector(".too-large").hidden) { input.focus(); return; }
       send(form);
     });
   }
