@@ -29,7 +29,7 @@ import (
 // and the pages over it.
 type house struct {
 	*hub.Hub
-	t            *testing.T
+	t            testing.TB
 	now          time.Time
 	base         string
 	server       *httptest.Server
@@ -44,7 +44,7 @@ type house struct {
 
 const thomas = "eric.thomas@medecin.test"
 
-func newHouse(t *testing.T) *house {
+func newHouse(t testing.TB) *house {
 	t.Helper()
 	h := &house{t: t, now: time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)}
 	secrets := func() *keyring.ErasureSecrets {
@@ -78,7 +78,7 @@ func newHouse(t *testing.T) *house {
 	return h
 }
 
-func rpps(t *testing.T) string {
+func rpps(t testing.TB) string {
 	n, err := ident.MakeRPPS("9900000001")
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func rpps(t *testing.T) string {
 	return n.String()
 }
 
-func insured(t *testing.T, base, name, first, born string) hub.InsuredPerson {
+func insured(t testing.TB, base, name, first, born string) hub.InsuredPerson {
 	m, err := ident.MakeMatricule(base)
 	if err != nil {
 		t.Fatal(err)
