@@ -14,6 +14,7 @@ type Announcement struct {
 	ID    string
 	Filed time.Time
 	Told  time.Time `json:",omitzero"` // when the patient was told that it waits
+	On    time.Time `json:",omitzero"` // when it is to show, where that was chosen
 }
 
 // A Doubt is a document whose identity is to be verified. It says nothing of
@@ -56,6 +57,17 @@ func Announcements(r store.Reader, s fact.Scope) ([]Announcement, error) {
 // Told says that the patient knows that something waits, without what.
 func Told(w store.Writer, s fact.Scope, a Announcement, now time.Time) error {
 	a.Told = now
+	return fact.Put(w, s, "doc/w/"+a.ID, a)
+}
+
+// FindAnnouncement returns that of a document; ok is false if it does not wait.
+func FindAnnouncement(r store.Reader, s fact.Scope, id string) (a Announcement, ok bool, err error) {
+	return fact.Get[Announcement](r, s, "doc/w/"+id)
+}
+
+// ShowOn says when a document that waits is to show.
+func ShowOn(w store.Writer, s fact.Scope, a Announcement, on time.Time) error {
+	a.On = on
 	return fact.Put(w, s, "doc/w/"+a.ID, a)
 }
 

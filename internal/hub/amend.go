@@ -164,8 +164,15 @@ func (m *amendment) make(t *tx, own string) (err error) {
 	if v := m.change.IfVersion; v != "" && v != m.document.Entry.EntryUUID {
 		return &notTheNewest
 	}
-	if len(done) == 0 {
+	if on := m.change.ShowOn; on != nil {
+		if err := m.schedule(t, *on); err != nil {
+			return err
+		}
+	} else if len(done) == 0 {
 		t.note(decided(m.actor.entry(policy.ReadDocument, m.document.ID), m.allowed)) // it is shown as it is
+		return nil
+	}
+	if len(done) == 0 {
 		return nil
 	}
 	if m.document.Flags.Has(vault.HiddenFromPatient) && !flags.Has(vault.HiddenFromPatient) {
@@ -195,7 +202,13 @@ func (m *amendment) decide() (flags vault.Flags, done []turn, err error) {
 	req.Document = documentFacts(m.document, m.actor)
 	flags = before
 	asked := m.change.turns()
-	if len(asked) == 0 { // whoever asks for nothing reads
+	if m.change.ShowOn != nil {
+		req.Act = policy.HideDocument
+		if m.allowed = policy.Decide(req); !m.allowed.Allow {
+			m.refused = turn{act: policy.HideDocument, decision: m.allowed}
+			return 0, nil, refuse(m.allowed)
+		}
+	} else if len(asked) == 0 { // whoever asks for nothing reads
 		if m.allowed = m.standing.mayRead(m.document, m.actor); !m.allowed.Allow {
 			m.refused = turn{act: policy.ReadDocument, decision: m.allowed}
 			return 0, nil, refuse(m.allowed)

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -59,7 +60,7 @@ func (h *Hub) announceIn(ctx context.Context, part store.Part) (told, shown int,
 	var errs []error
 	for _, w := range list {
 		switch {
-		case !now.Before(announcedAt(w.Filed)) && !h.Sealed():
+		case !now.Before(showsAt(w)) && !h.Sealed():
 			ok, err := h.showAtLast(ctx, part, w.ID)
 			if ok {
 				shown++
@@ -74,6 +75,57 @@ func (h *Hub) announceIn(ctx context.Context, part store.Part) (told, shown int,
 		}
 	}
 	return told, shown, errors.Join(errs...)
+}
+
+// showsAt is when a document that nobody announces shows by itself: on the day
+// that was chosen, and no later than the law has it.
+func showsAt(w vault.Announcement) time.Time {
+	last := announcedAt(w.Filed)
+	if !w.On.IsZero() && w.On.Before(last) {
+		return w.On
+	}
+	return last
+}
+
+// errShowOn refuses a day that is not between now and the month of the law.
+var errShowOn = Refusal{Rule: "announcement/not-then", Kind: fault.Invalid,
+	FR: "Le document se montre de lui-même entre aujourd'hui et un mois après son dépôt.",
+	EN: "The document shows by itself between today and a month after it was filed."}
+
+// schedule sets the day on which a document that is hidden shows by itself.
+func (m *amendment) schedule(t *tx, on time.Time) error {
+	id := m.document.ID
+	w, ok, err := vault.FindAnnouncement(t, t.Scope, id)
+	switch {
+	case err != nil:
+		return err
+	case !ok, !on.IsZero() && (!on.After(t.now) || on.After(announcedAt(w.Filed))):
+		return &errShowOn
+	}
+	w.On = on
+	t.note(decided(m.actor.entry(policy.HideDocument, id+": shows on "+showsAt(w).UTC().Format(time.DateOnly)), m.allowed))
+	return vault.ShowOn(t, t.Scope, w, on)
+}
+
+// A Wait is when the patient comes to know of a document that is hidden from
+// them, if nobody announces it before.
+type Wait struct {
+	Told  time.Time // when they are, or were, told that one waits; zero: it shows before
+	Shows time.Time // by itself
+	Last  time.Time // no later day may be chosen
+}
+
+// wait returns that of a document; nil if it does not wait.
+func (h *Hub) wait(r store.Reader, part store.Part, id string) (*Wait, error) {
+	w, ok, err := vault.FindAnnouncement(r, h.scope(part), id)
+	if err != nil || !ok {
+		return nil, err
+	}
+	v := &Wait{Told: cmp.Or(w.Told, w.Filed.Add(tellAfter)), Shows: showsAt(w), Last: announcedAt(w.Filed)}
+	if w.Told.IsZero() && !v.Told.Before(v.Shows) {
+		v.Told = time.Time{}
+	}
+	return v, nil
 }
 
 // tellWaiting tells a patient that a document waits.

@@ -1,11 +1,13 @@
 package hub
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"vaguemestre/internal/fault"
 	"vaguemestre/internal/outbox"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
@@ -149,4 +151,74 @@ func TestAnAnnouncementInterrupted(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// TestWhoeverAnnouncesMayChooseTheDay: of a document that shows by itself, and no
+// later than the law has it.
+func TestWhoeverAnnouncesMayChooseTheDay(t *testing.T) {
+	w := newWard(t)
+	ctx := t.Context()
+	w.reach(alice, w.checked())
+	s := titled(note("11488-4"), "caché")
+	s.Flags = vault.HiddenFromPatient
+	v, err := w.add(thomas, s)
+	w.must(err)
+	id := v[0].ID
+	day := func(n int) time.Time { return time.Date(2026, 11, 21+n, 9, 0, 0, 0, time.UTC) }
+	wait := func() *Wait {
+		t.Helper()
+		p, err := w.DocumentPage(ctx, w.login(thomas), id)
+		w.must(err)
+		return p.Wait
+	}
+	if got, want := *wait(), (Wait{Told: day(14), Shows: day(30), Last: day(30)}); got != want {
+		t.Errorf("as the law has it: %+v, want %+v", got, want)
+	}
+	on := func(n int) DocumentChange {
+		at := day(n)
+		return DocumentChange{ShowOn: &at}
+	}
+	for what, c := range map[string]DocumentChange{"a day that is over": on(0), "after the month": on(31)} {
+		if err := w.change(thomas, id, c); ruleOf(err) != "announcement/not-then" || !errors.Is(err, fault.Invalid) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for _, who := range []string{alice, martin, besson, alone} {
+		if err := w.change(who, id, on(7)); err == nil {
+			t.Errorf("%s chooses the day", who)
+		}
+	}
+	if got := *wait(); got.Shows != day(30) {
+		t.Errorf("after what was refused: %+v", got)
+	}
+
+	w.must(w.change(thomas, id, on(20)))
+	if got, want := *wait(), (Wait{Told: day(14), Shows: day(20), Last: day(30)}); got != want {
+		t.Errorf("later than the notice: %+v, want %+v", got, want)
+	}
+	w.decides(func(a Actor) error { return w.NameRole(ctx, a, w.record, addr(adam), patient.TreatingPhysician) })
+	w.must(w.change(adam, id, on(7)))
+	if got, want := *wait(), (Wait{Shows: day(7), Last: day(30)}); got != want {
+		t.Errorf("by the treating physician: %+v, want %+v", got, want)
+	}
+	w.must(w.change(thomas, id, DocumentChange{Archived: yes()})) // what else changes leaves the day
+	if last := w.last(alice); last.Actor != thomas {
+		t.Errorf("the trail ends with %+v", last)
+	}
+	if _, err := w.DocumentPage(ctx, w.login(alice), id); !errors.Is(err, fault.NotFound) {
+		t.Errorf("the patient sees it: %v", err)
+	}
+	w.now = day(7)
+	if got := w.announced(); got != "told 0, shown 1, notices 0" {
+		t.Errorf("on the day: %s", got)
+	}
+	p, err := w.DocumentPage(ctx, w.login(alice), id)
+	w.must(err)
+	if p.Wait != nil || p.Flags.Has(vault.HiddenFromPatient) {
+		t.Errorf("the patient sees %+v", p)
+	}
+	if err := w.change(thomas, id, on(9)); err == nil {
+		t.Error("a day is chosen of what shows")
+	}
+	w.verifies()
 }

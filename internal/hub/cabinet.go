@@ -142,6 +142,7 @@ type DocumentPage struct {
 	Twins    []DocumentView // others with the same bytes
 	Folders  []filing.Folder
 	May      DocumentRights
+	Wait     *Wait // of one that the patient does not see yet; only they are not told
 }
 
 // DocumentRights are what an actor may do with a document: whether a button is
@@ -178,6 +179,11 @@ func (h *Hub) DocumentPage(ctx context.Context, a Actor, id string) (p DocumentP
 		}
 		if p.May.HideFromRepresentatives {
 			if p.May.HideFromRepresentatives, err = o.represented(r); err != nil {
+				return err
+			}
+		}
+		if p.Flags.Has(vault.HiddenFromPatient) && a.Role != policy.Patient {
+			if p.Wait, err = h.wait(r, part, o.document.ID); err != nil {
 				return err
 			}
 		}

@@ -46,6 +46,8 @@ type DocumentChange struct {
 	Archived                  *bool
 	Deleted                   *bool // withdrawn: kept for the trail; false restores
 
+	ShowOn *time.Time // day on which it shows to the patient by itself, while it is hidden; the zero Time: that of the law
+
 	IfVersion string // EntryUUID that the actor has seen; another one is fault.Conflict (error 900); empty: any
 }
 

@@ -152,7 +152,7 @@ func (m *Mailbox) candidates(r store.Reader, s *shelving) (docs []vault.Document
 	}
 	ids := s.followed
 	for _, w := range waiting {
-		if !m.h.Now().Before(announcedAt(w.Filed)) {
+		if !m.h.Now().Before(showsAt(w)) {
 			ids = append(ids[:len(ids):len(ids)], w.ID)
 		}
 	}
