@@ -231,7 +231,7 @@ func (d *demo) play(ctx context.Context, s *server, people []person) ([]person, 
 			return people, err
 		}
 	}
-	if err := insure(ctx, s.hub); err != nil {
+	if err := errors.Join(insure(ctx, s.hub), share(ctx, s.hub)); err != nil {
 		return people, err
 	}
 	if err := giveTokens(ctx, s.hub, people); err != nil {

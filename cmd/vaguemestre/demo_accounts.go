@@ -68,6 +68,24 @@ func enrolOne(ctx context.Context, h *hub.Hub, p *person) error {
 	return err
 }
 
+// share names who shares the mailboxes of the cast. It may be repeated.
+func share(ctx context.Context, h *hub.Hub) error {
+	for _, s := range sharers {
+		mailbox, err := ident.ParseAddress(s.mailbox.address)
+		if err != nil {
+			return err
+		}
+		who, err := ident.ParseAddress(s.who.address)
+		if err != nil {
+			return err
+		}
+		if err := h.AddMember(ctx, demoOperator, mailbox, who); err != nil && !errors.Is(err, fault.Exists) {
+			return err
+		}
+	}
+	return nil
+}
+
 // accountsFile lists everybody with their passwords. It is the one file of a
 // demo that holds what it must not: names and passwords in clear.
 const accountsFile = "accounts.csv"

@@ -96,6 +96,9 @@ var (
 	namedOthers   = []person{thomas, adam, lambert, renaud, olivier, benali, girard, cardio, pharmacy, lab}
 )
 
+// sharers are who shares the mailboxes that are nobody's own.
+var sharers = []struct{ who, mailbox person }{{thomas, cardio}, {lambert, cardio}, {olivier, pharmacy}}
+
 // population returns the cast and that many more, always the same ones.
 func population(patients, professionals int) []person {
 	list := append([]person(nil), namedPatients...)

@@ -65,7 +65,7 @@ func openPortal(t testing.TB) *portal {
 // play is that of the demo, but that people have come in before the story is
 // told, and stay.
 func (p *portal) play(ctx context.Context, d *demo, cast []person) error {
-	if err := errors.Join(enrol(ctx, p.hub, cast), insure(ctx, p.hub), giveTokens(ctx, p.hub, cast), writeAccounts(d.folder, cast)); err != nil {
+	if err := errors.Join(enrol(ctx, p.hub, cast), insure(ctx, p.hub), share(ctx, p.hub), giveTokens(ctx, p.hub, cast), writeAccounts(d.folder, cast)); err != nil {
 		return err
 	}
 	p.people = cast

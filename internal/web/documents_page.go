@@ -36,6 +36,7 @@ type documentView struct {
 	Newest    string // address of the version that replaced this one
 	Folders   []filing.Folder
 	Doubts    []string
+	Wait      *waitView // of one that the patient does not see yet
 }
 
 // entryView is what is said of a document, in words.
@@ -74,6 +75,7 @@ func (c *call) showDocument(status int) error {
 	for _, r := range p.Entry.Doubts {
 		v.Doubts = append(v.Doubts, c.either(document.Reason(r).French(), document.Reason(r).English()))
 	}
+	v.Wait = c.wait(p.Wait)
 	v.shows(p)
 	c.w.Header().Set("Content-Security-Policy", content+"; frame-src 'self'")
 	return c.show(status, "documents/document", "documents.document", v)
@@ -144,6 +146,7 @@ var documentDeeds = map[string]documentDeed{
 	"keep":      changing("news.document-kept", func(d *hub.DocumentChange, v *bool) { d.HiddenFromRepresentatives = v }, true),
 	"share":     changing("news.document-shared", func(d *hub.DocumentChange, v *bool) { d.HiddenFromRepresentatives = v }, false),
 	"announce":  changing("news.document-announced", func(d *hub.DocumentChange, v *bool) { d.HiddenFromPatient = v }, false),
+	"show-on":   {"news.document-day", (*call).showOn},
 	"archive":   changing("news.document-archived", func(d *hub.DocumentChange, v *bool) { d.Archived = v }, true),
 	"unarchive": changing("news.document-unarchived", func(d *hub.DocumentChange, v *bool) { d.Archived = v }, false),
 	"delete":    changing("news.document-deleted", func(d *hub.DocumentChange, v *bool) { d.Deleted = v }, true),

@@ -103,7 +103,7 @@ func (c *call) newDraft(q url.Values) (d hub.Draft, err error) {
 		if err != nil {
 			return d, err
 		}
-		d, quoted, err := c.s.hub.Answer(c.ctx(), c.who.Actor, id, q.Get("tous") != "")
+		d, quoted, err := c.s.hub.Answer(c.ctx(), c.mailbox(), id, q.Get("tous") != "")
 		d.Text = c.quote(quoted)
 		return d, err
 	}
@@ -135,7 +135,7 @@ func (c *call) composeWith() error {
 		return err
 	}
 	chosen := c.form.values["document"]
-	_, err = c.s.hub.SaveDraft(c.ctx(), c.who.Actor, d, hub.DraftChange{Documents: chosen[:min(len(chosen), maxChosen)]})
+	_, err = c.s.hub.SaveDraft(c.ctx(), c.mailbox(), d, hub.DraftChange{Documents: chosen[:min(len(chosen), maxChosen)]})
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (c *call) draftPage(text string) error {
 	if err != nil {
 		return err
 	}
-	d, err := c.s.hub.Draft(c.ctx(), c.who.Actor, id)
+	d, err := c.s.hub.Draft(c.ctx(), c.mailbox(), id)
 	switch {
 	case errors.Is(err, fault.NotFound):
 		return c.whereItWent(id, err)
@@ -169,7 +169,7 @@ func (c *call) draftPage(text string) error {
 
 // whereItWent leads on from a draft that is not there any more.
 func (c *call) whereItWent(id hub.MessageID, err error) error {
-	if _, gone := c.s.hub.Passage(c.ctx(), c.who.Actor, id); gone == nil {
+	if _, gone := c.s.hub.Passage(c.ctx(), c.mailbox(), id); gone == nil {
 		return c.to(leavingAt(id), "")
 	}
 	return err
@@ -219,10 +219,10 @@ func (c *call) compose() error {
 // save keeps a draft. What it answers may be gone meanwhile: then it answers
 // nothing, and is not lost.
 func (c *call) save(d hub.Draft, change hub.DraftChange) (hub.Draft, error) {
-	saved, err := c.s.hub.SaveDraft(c.ctx(), c.who.Actor, d, change)
+	saved, err := c.s.hub.SaveDraft(c.ctx(), c.mailbox(), d, change)
 	if errors.Is(err, fault.NotFound) && d.Answers != "" {
 		d.Answers = ""
-		return c.s.hub.SaveDraft(c.ctx(), c.who.Actor, d, change)
+		return c.s.hub.SaveDraft(c.ctx(), c.mailbox(), d, change)
 	}
 	return saved, err
 }
@@ -275,7 +275,7 @@ func (c *call) goOn(d hub.Draft, act string) error {
 
 // composeAgain shows the form once more, with the files that the draft has.
 func (c *call) composeAgain(d hub.Draft) error {
-	kept, err := c.s.hub.Draft(c.ctx(), c.who.Actor, d.ID)
+	kept, err := c.s.hub.Draft(c.ctx(), c.mailbox(), d.ID)
 	if err == nil {
 		d.Files, d.Answers = kept.Files, kept.Answers
 	} else if !errors.Is(err, fault.NotFound) {
@@ -321,7 +321,7 @@ type draftLine struct {
 }
 
 func (c *call) draftsPage() error {
-	list, err := c.s.hub.Drafts(c.ctx(), c.who.Actor)
+	list, err := c.s.hub.Drafts(c.ctx(), c.mailbox())
 	if err != nil {
 		return err
 	}
@@ -359,7 +359,7 @@ func (c *call) discardDraft() error {
 	if err != nil {
 		return err
 	}
-	switch err := c.s.hub.DiscardDraft(c.ctx(), c.who.Actor, id); {
+	switch err := c.s.hub.DiscardDraft(c.ctx(), c.mailbox(), id); {
 	case refusedBy(err, "draft/leaves"), refusedBy(err, "draft/left"):
 		return c.to(leavingAt(id), "")
 	case err != nil:

@@ -86,7 +86,7 @@ func (c *call) recordOf(id hub.MessageID, patient string) (string, error) {
 	if patient != "" {
 		return patient, nil
 	}
-	d, err := c.s.hub.Draft(c.ctx(), c.who.Actor, id)
+	d, err := c.s.hub.Draft(c.ctx(), c.mailbox(), id)
 	if err != nil {
 		return "", err
 	}
@@ -134,14 +134,14 @@ func (c *call) chooseDocuments() error {
 		c.wrong("document", "wrong.write.many", maxChosen)
 		return again()
 	}
-	d, err := c.s.hub.Draft(c.ctx(), c.who.Actor, id)
+	d, err := c.s.hub.Draft(c.ctx(), c.mailbox(), id)
 	if errors.Is(err, fault.NotFound) {
 		return c.whereItWent(id, err)
 	}
 	if err != nil {
 		return err
 	}
-	_, err = c.s.hub.SaveDraft(c.ctx(), c.who.Actor, d, hub.DraftChange{Documents: chosen})
+	_, err = c.s.hub.SaveDraft(c.ctx(), c.mailbox(), d, hub.DraftChange{Documents: chosen})
 	switch {
 	case refusedBy(err, "draft/leaves"), refusedBy(err, "draft/left"):
 		return c.to(leavingAt(id), "")

@@ -73,7 +73,7 @@ func (v composeView) title() string {
 
 // limit is how large the files of a message may be together, in megabytes.
 func (c *call) limit(toPatient bool) int64 {
-	return c.s.hub.FilesLimit(c.who.Actor, toPatient) / 1_000_000
+	return c.s.hub.FilesLimit(c.mailbox(), toPatient) / 1_000_000
 }
 
 // composing makes what the form shows of a draft.
@@ -92,7 +92,7 @@ func (c *call) composing(d hub.Draft, patient string) (v composeView, err error)
 			*list = append(*list, p)
 		}
 	}
-	contacts, err := c.s.hub.Contacts(c.ctx(), c.who.Actor)
+	contacts, err := c.s.hub.Contacts(c.ctx(), c.mailbox())
 	if err != nil {
 		return v, err
 	}
@@ -108,7 +108,7 @@ func (c *call) composing(d hub.Draft, patient string) (v composeView, err error)
 			v.Others = append(v.Others, p)
 		}
 	}
-	v.Limit, v.Most = c.limit(v.ToOne), c.s.hub.FilesLimit(c.who.Actor, v.ToOne)
+	v.Limit, v.Most = c.limit(v.ToOne), c.s.hub.FilesLimit(c.mailbox(), v.ToOne)
 	for _, f := range d.Files {
 		v.Files = append(v.Files, fileLine{f, c.size(f.Size)})
 	}
@@ -116,7 +116,7 @@ func (c *call) composing(d hub.Draft, patient string) (v composeView, err error)
 }
 
 func (c *call) person(one message.Address) (personView, error) {
-	who, err := c.s.hub.WhoIs(c.ctx(), c.who.Actor, one)
+	who, err := c.s.hub.WhoIs(c.ctx(), c.mailbox(), one)
 	return c.personView(who), err
 }
 
@@ -228,7 +228,7 @@ func (c *call) addRecipients(d *hub.Draft) {
 		if slices.ContainsFunc(slices.Concat(d.To, d.Cc), func(a message.Address) bool { return a.Spec() == one.Spec() }) {
 			continue
 		}
-		switch err := c.s.hub.CheckRecipient(c.ctx(), c.who.Actor, address); {
+		switch err := c.s.hub.CheckRecipient(c.ctx(), c.mailbox(), address); {
 		case err == nil:
 			d.To = append(d.To, one)
 		case !c.blameRecipient("recipient", "", err):

@@ -15,7 +15,7 @@ import (
 
 // send lets a draft leave, or shows the form again with what stands against it.
 func (c *call) send(d hub.Draft) error {
-	_, err := c.s.hub.SendDraft(c.ctx(), c.who.Actor, d.ID)
+	_, err := c.s.hub.SendDraft(c.ctx(), c.mailbox(), d.ID)
 	if err == nil || refusedBy(err, "draft/left") {
 		return c.to(leavingAt(d.ID), "")
 	}
@@ -62,7 +62,7 @@ func (c *call) previewPage() error {
 	if err != nil {
 		return err
 	}
-	d, err := c.s.hub.Draft(c.ctx(), c.who.Actor, id)
+	d, err := c.s.hub.Draft(c.ctx(), c.mailbox(), id)
 	switch {
 	case errors.Is(err, fault.NotFound):
 		return c.whereItWent(id, err)
@@ -84,7 +84,7 @@ func (c *call) sendPreviewed() error {
 	if err != nil {
 		return err
 	}
-	d, err := c.s.hub.Draft(c.ctx(), c.who.Actor, id)
+	d, err := c.s.hub.Draft(c.ctx(), c.mailbox(), id)
 	switch {
 	case errors.Is(err, fault.NotFound):
 		return c.whereItWent(id, err)
@@ -110,7 +110,7 @@ func (c *call) leavingPage() error {
 	if err != nil {
 		return err
 	}
-	p, err := c.s.hub.Passage(c.ctx(), c.who.Actor, id)
+	p, err := c.s.hub.Passage(c.ctx(), c.mailbox(), id)
 	switch {
 	case errors.Is(err, fault.NotFound): // it was taken back
 		return c.to(composeAt(id, ""), "")
@@ -122,7 +122,7 @@ func (c *call) leavingPage() error {
 		return c.page("write/left", "write.left.title", leavingView{ID: id, Left: true, At: p.Left, Path: c.messageAt(id)})
 	}
 	v := leavingView{ID: id, At: p.Leaves, Seconds: max(0, int((p.Leaves.Sub(c.now())+time.Second-1)/time.Second))}
-	if d, err := c.s.hub.Draft(c.ctx(), c.who.Actor, id); err == nil {
+	if d, err := c.s.hub.Draft(c.ctx(), c.mailbox(), id); err == nil {
 		v.Subject = d.Subject
 		for _, one := range slices.Concat(d.To, d.Cc) {
 			who, err := c.person(one)
@@ -149,7 +149,7 @@ func (c *call) leavingState() error {
 	if err != nil {
 		return err
 	}
-	p, err := c.s.hub.Passage(c.ctx(), c.who.Actor, id)
+	p, err := c.s.hub.Passage(c.ctx(), c.mailbox(), id)
 	switch {
 	case errors.Is(err, fault.NotFound):
 		return c.plainly("back")
@@ -168,7 +168,7 @@ func (c *call) takeBack() error {
 	if err != nil {
 		return err
 	}
-	switch err := c.s.hub.TakeBack(c.ctx(), c.who.Actor, id); {
+	switch err := c.s.hub.TakeBack(c.ctx(), c.mailbox(), id); {
 	case refusedBy(err, "draft/left"):
 		return c.to(leavingAt(id), "news.too-late-to-take-back")
 	case err != nil:
@@ -191,7 +191,7 @@ func (c *call) ending(text string) (v endView, err error) {
 	if v.ID, err = hub.ParseMessageID(text); err != nil {
 		return v, err
 	}
-	d, _, err := c.s.hub.Answer(c.ctx(), c.who.Actor, v.ID, true)
+	d, _, err := c.s.hub.Answer(c.ctx(), c.mailbox(), v.ID, true)
 	if err != nil {
 		return v, err
 	}
@@ -229,7 +229,7 @@ func (c *call) endExchange() error {
 	if err != nil {
 		return err
 	}
-	d := hub.Draft{ID: id, Subject: "[FIN]", Text: c.words("write.end.message", c.who.Name), Ends: true}
+	d := hub.Draft{ID: id, Subject: "[FIN]", Text: c.words("write.end.message", c.mailbox().Name), Ends: true}
 	for _, p := range v.With {
 		address, err := c.s.hub.ParseAddressee(p.Address)
 		if err != nil {
@@ -237,7 +237,7 @@ func (c *call) endExchange() error {
 		}
 		d.To = append(d.To, message.Address{Name: p.Contact.Name, Mailbox: address.Local(), Host: address.Domain()})
 	}
-	saved, err := c.s.hub.SaveDraft(c.ctx(), c.who.Actor, d, hub.DraftChange{})
+	saved, err := c.s.hub.SaveDraft(c.ctx(), c.mailbox(), d, hub.DraftChange{})
 	switch {
 	case refusedBy(err, "draft/leaves"), refusedBy(err, "draft/left"):
 		return c.to(leavingAt(id), "")
