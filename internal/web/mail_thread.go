@@ -131,6 +131,13 @@ func (c *call) messageView(m hub.Message) messageView {
 	return mv
 }
 
+// Filed is the page of a document that it brought into the record of whoever
+// reads it.
+func (messageView) Filed(d hub.BroughtDocument) string {
+	_, own, _ := strings.Cut(d.ID, ".")
+	return documentsPath + "/" + own
+}
+
 // Initials are those of whoever wrote it, for the eye.
 func (m messageView) Initials() string { return initials(m.From.Name) }
 
