@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +39,7 @@ func TestStrangersGetNothing(t *testing.T) {
 	for _, s := range p.strangers(t) {
 		t.Run(s.who, func(t *testing.T) {
 			secrets := slices.DeleteFunc(slices.Clone(secrets), func(word string) bool { return s.knows != "" && regexp.MustCompile(s.knows).MatchString(word) })
-			for _, try := range mine.tries(t, s.given) {
+			for _, try := range mine.tries(t, s.given, secrets) {
 				s.tries(t, p, try, secrets)
 			}
 			if s.address != "" && s.refusals(t, p) == 0 {
@@ -94,10 +93,11 @@ func (p *portal) strangers(t *testing.T) []*stranger {
 	must(err)
 
 	const herName = `(?i)dominique|pat-trois`
+	herNumber := dominique.matricule.Canonical()[:13] // by which a professional finds her
 	optician := p.professional(t, girard)
 	its, err := p.hub.Documents(ctx, optician.Actor, record)
 	must(err)
-	theirs, knows := []string{}, herName
+	theirs, knows := []string{}, herName+"|"+herNumber
 	for _, d := range its {
 		theirs, knows = append(theirs, d.ID), knows+"|^"+regexp.QuoteMeta(d.Entry.Title)+"$"
 	}
@@ -107,7 +107,7 @@ func (p *portal) strangers(t *testing.T) []*stranger {
 		{walker: p.walker(t, closed.Token), who: "a patient who has closed their space"},
 		{walker: p.walker(t, p.entries[neighbour.who.address].Token), who: "another patient", address: neighbour.who.address},
 		{walker: p.walker(t, p.entries[louise.address].Token), who: "a carer who is entrusted with something else", address: louise.address, knows: herName, may: `^/proches/[^/]+$`},
-		{walker: p.walker(t, p.professional(t, benali).Token), who: "a professional whom she has blocked", address: benali.address, cares: true, may: everyCaregiver},
+		{walker: p.walker(t, p.professional(t, benali).Token), who: "a professional whom she has blocked", address: benali.address, cares: true, knows: herNumber, may: everyCaregiver},
 		{walker: p.walker(t, optician.Token), who: "an optician", address: girard.address, cares: true, knows: knows, may: everyCaregiver + `|^/patients/[^/]+/documents(/selection|/tout|/recherche|/corbeille|/dossiers)?$`, given: theirs},
 	}
 }
@@ -224,12 +224,20 @@ func (p *portal) whatIsHers(t *testing.T) map[string]string {
 	contact, err3 := p.hub.Contact(ctx, a)
 	passwords, err4 := p.hub.OwnPasswords(ctx, a)
 	choices, err5 := p.hub.Choices(ctx, a, string(a.Part))
-	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+	mails, err6 := p.hub.Threads(ctx, a, hub.ThreadSearch{})
+	drafts, err7 := p.hub.Drafts(ctx, a)
+	if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 		t.Fatal(err)
 	}
 	all := map[string]string{"the contact": fmt.Sprint(contact), "the passwords": fmt.Sprint(passwords), "the choices": fmt.Sprint(choices)}
 	for _, d := range docs {
 		all["the documents"] += fmt.Sprintln(d.ID, d.Entry.Title, d.Flags)
+	}
+	for _, n := range mails.Threads {
+		all["the mails"] += fmt.Sprintln(n.ID, n.Subject, n.Messages, n.Unread, n.Answered)
+	}
+	for _, n := range drafts {
+		all["the drafts"] += fmt.Sprintln(n.ID, n.Saved)
 	}
 	for _, n := range sessions {
 		all["the sessions"] += n.ID
@@ -308,8 +316,9 @@ func (c *crop) see(method, address string, fields url.Values) {
 	}
 }
 
-// tries are the requests that strangers make, for what they are not given.
-func (c *crop) tries(t *testing.T, given []string) (list []try) {
+// tries are the requests that strangers make, for what they are not given. They
+// do not know the secrets.
+func (c *crop) tries(t *testing.T, given, secrets []string) (list []try) {
 	t.Helper()
 	isGiven := func(value string) bool {
 		return slices.ContainsFunc(given, func(id string) bool { return strings.HasSuffix(id, "."+value) })
@@ -349,18 +358,21 @@ func (c *crop) tries(t *testing.T, given []string) (list []try) {
 			if len(fields) == 0 {
 				fields = c.hidden
 			}
-			list = append(list, try{http.MethodPost, a.Path, path, filled(fields), a.Signed, a.Cares, hers})
+			list = append(list, try{http.MethodPost, a.Path, path, filled(fields, secrets), a.Signed, a.Cares, hers})
 		}
 	}
 	return list
 }
 
-// filled are fields in which something is written everywhere.
-func filled(fields url.Values) url.Values {
+// filled are fields in which something is written everywhere, and no secret.
+func filled(fields url.Values, secrets []string) url.Values {
 	all := url.Values{}
 	for name, values := range fields {
 		for _, value := range values {
-			all.Add(name, cmp.Or(value, "compte rendu"))
+			if value == "" || slices.ContainsFunc(secrets, func(word string) bool { return strings.Contains(value, word) }) {
+				value = "compte rendu"
+			}
+			all.Add(name, value)
 		}
 	}
 	return all

@@ -128,6 +128,7 @@ func (p *portal) stage(t *testing.T) map[string]any {
 			"jeanne": of(register[0]), "dominique": of(register[1]), "louise": of(register[2]),
 			"touch": of(waiting[0]), "keyboard": of(waiting[1]), "plain": of(waiting[2]), "newcomer": of(newcomer),
 		},
-		"doctor": map[string]string{"name": thomas.name, "address": thomas.address, "rpps": thomas.bal.RPPS},
+		"doctor": role{Name: thomas.name, Address: thomas.address, Session: p.professional(t, thomas).Token},
+		"record": string(p.entries[dominique.address].Actor.Part), // which the doctor knows
 	}
 }

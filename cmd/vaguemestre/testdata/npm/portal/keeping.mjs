@@ -6,7 +6,7 @@ import { cast, codeAfter } from './stage.mjs'
 export async function decidesWhoMayRead(hand) {
   await hand.open('/acces')
   await hand.at('Accès')
-  await hand.type('Adresse de messagerie du professionnel', cast.doctor.address)
+  await hand.type('Adresse de messagerie du professionnel', cast.doctor.Address)
   await hand.press('Désigner médecin traitant')
   await hand.told('C\'est désormais votre médecin traitant.')
   await hand.choose('Masquer les nouveaux documents')

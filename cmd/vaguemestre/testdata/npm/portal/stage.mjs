@@ -33,7 +33,7 @@ export async function scene(name, play) {
   const begun = performance.now()
   let failed = ''
   try {
-    await play()
+    await Promise.race([play(), tooLong(name)])
     await Promise.all(unfinished)
     assert.equal(problems.length, 0, 'the pages have faults')
   } catch (err) {
@@ -47,6 +47,13 @@ export async function scene(name, play) {
   for (const context of open) await context.close()
   tell({ Scene: name, Failed: failed, MS: Math.round(performance.now() - begun), Visits: visits.splice(0) })
   return failed === ''
+}
+
+const longest = 100_000 // ms of a scene
+
+/** tooLong fails a scene that waits for what does not come. */
+function tooLong(name) {
+  return new Promise((_, reject) => setTimeout(() => reject(new Error(`${name}: it does not end`)), longest).unref())
 }
 
 async function picture(page, name) {
@@ -76,7 +83,7 @@ export async function enter(browser, person, options = {}) {
   return context.newPage()
 }
 
-const withinTheBrowser = /^(about|blob|data|chrome-extension|devtools):/
+const withinTheBrowser = /^(about|blob|data|chrome|chrome-extension|devtools):/ // its viewer of PDF, too
 
 /** watch notes what no page may do: ask others, complain, load what is not there,
     weigh too much. */
