@@ -203,6 +203,7 @@ func (d *demo) open(ctx context.Context) (*config.Config, error) {
 	c.Listen.SMTPS, c.Listen.Submission = at(smtpsPort), at(submissionPort)
 	c.Listen.IMAPS, c.Listen.IMAP = at(imapsPort), at(imapPort)
 	c.Listen.HTTPS = at(httpsPort)
+	c.Web.Support = "ceci est une démonstration, personne ne répond / this is a demo, nobody answers"
 	c.Web.Base = strings.TrimSuffix(fmt.Sprintf("https://localhost:%d", d.portBase+httpsPort), ":443") // passkeys are bound to it
 	c.Janitor.Notices = 100 * time.Millisecond
 	c.Notices.Folder = filepath.Join(d.folder, outboxFolder)

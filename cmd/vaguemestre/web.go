@@ -140,7 +140,7 @@ func (s *server) pages(base string, professionals bool, observe func(string, int
 		pro = web.Provider{SignIn: oauth.PortalPath, SignOut: oauth.EndPath}
 	}
 	pages, err := web.New(s.hub, web.Config{
-		Base: base, Pro: pro, Key: key[:], Mail: s.mailServers(base), Observe: observe, Now: clock, Zone: zone, Log: s.log,
+		Base: base, Support: s.cfg.Web.Support, Pro: pro, Key: key[:], Mail: s.mailServers(base), Observe: observe, Now: clock, Zone: zone, Log: s.log,
 	})
 	if err != nil {
 		return nil, advise(err, "web.base in %s is the address that people and programs use: https://, a name, and a port if it is not 443.", s.cfg.Path)

@@ -110,8 +110,9 @@ type Janitor struct{ Outbox, Notices, Checkpoint, Life, Sweep time.Duration }
 
 // Web says how the HTTPS port is reached.
 type Web struct {
-	Base   string
-	Strict bool // about the French profile of FHIR
+	Base    string
+	Strict  bool   // about the French profile of FHIR
+	Support string // how people reach whoever runs the hub
 }
 
 // Professionals says where professionals prove who they are.

@@ -162,6 +162,8 @@ var keys = []key{
 		func(c *Config) value { return textValue{at: &c.Web.Base, check: isBase} }},
 	{"web.strict", "Refuse documents that break the French profile of FHIR (PDSm), instead of taking them with a note in the log.",
 		func(c *Config) value { return boolValue{at: &c.Web.Strict} }},
+	{"web.support", "How people reach whoever runs this hub, in a line for the help pages: \"01 23 45 67 89, du lundi au vendredi, de 9 h à 18 h\". Empty: they are told that nothing is known.",
+		func(c *Config) value { return textValue{at: &c.Web.Support} }},
 
 	{"professionals.samu", "The FINESS numbers of the establishments whose physicians regulate for the centre 15.",
 		func(c *Config) value { return wordsValue{at: &c.Professionals.SAMU, check: isFINESS} }},

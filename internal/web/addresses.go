@@ -6,6 +6,7 @@ import "slices"
 func table() []route {
 	return slices.Concat(
 		common,
+		helping,
 		wayIn,
 		proving,
 		enrolling,

@@ -58,7 +58,7 @@ func (c *call) tell(err error) {
 	case errors.Is(err, errForged):
 		how = forged
 	case errors.As(err, &method):
-		how = failing{http.StatusMethodNotAllowed, "fault.invalid"}
+		how = failing{http.StatusMethodNotAllowed, "fault.method"}
 		c.w.Header().Set("Allow", method.allowed())
 	case how.status >= http.StatusInternalServerError && fault.Of(err) != fault.Sealed:
 		c.s.cfg.Log.Error("web", "err", err)

@@ -36,8 +36,17 @@ func catalogue(lang string) map[string]string {
 			panic("web: " + name + ": " + err.Error())
 		}
 	}
+	if lang == french {
+		for key, text := range words {
+			words[key] = frenchSpaces.Replace(text)
+		}
+	}
 	return words
 }
+
+// frenchSpaces keeps a sign with the word that it belongs to: no line begins with
+// a question mark.
+var frenchSpaces = strings.NewReplacer(" :", "\u00a0:", " ;", "\u00a0;", " ?", "\u00a0?", " !", "\u00a0!", " »", "\u00a0»", "« ", "«\u00a0")
 
 // must returns what is embedded: a test has seen it.
 func must[T any](v T, err error) T {
@@ -181,6 +190,9 @@ func (v view) Field(name, kind, complete, mode string) field {
 
 // About is what the template "wrong" needs to know of a field.
 func (v view) About(name string) field { return field{Name: name, Errors: v.form.errorsOf(name)} }
+
+// Helping reports whether the page is one of the help.
+func (v view) Helping() bool { return strings.HasPrefix(v.Page, "help/") }
 
 // Wrong lists what is wrong with a field.
 func (v view) Wrong(name string) []string { return v.form.errorsOf(name) }

@@ -43,6 +43,7 @@ type Hub interface {
 	helper
 	exporter
 	librarian
+	matrixHolder
 	writer
 }
 
@@ -57,6 +58,7 @@ type Config struct {
 	Base    string                        // absolute address of the pages: "https://espace.example.fr"
 	Key     []byte                        // of the tokens in forms; the same in every process of the hub
 	Mail    MailServers                   // for the programs that people read their mail with
+	Support string                        // how people reach whoever runs the hub, in a line; empty: not told
 	Pro     Provider                      // where professionals log in; the zero Provider: nowhere
 	Observe func(what string, status int) // counts a request; nil for none
 	Now     func() time.Time              // default: time.Now

@@ -214,7 +214,7 @@ func TestAPatientWritesToWhoWroteToThem(t *testing.T) {
 			t.Errorf("a patient is offered %s", part)
 		}
 	}
-	jeanne.open(composePath+"?a="+m.ID.String()).at(composePath, "Répondre").keeps("Re: Vos résultats", "\n\nLe 21 novembre 2026 à 09:02, Dr Éric THOMAS a écrit :\n> Bonjour, voici vos résultats.\n> À bientôt.\n")
+	jeanne.open(composePath+"?a="+m.ID.String()).at(composePath, "Répondre").keeps("Re: Vos résultats", "\n\nLe 21 novembre 2026 à 09:02, Dr Éric THOMAS a écrit\u00a0:\n> Bonjour, voici vos résultats.\n> À bientôt.\n")
 	jeanne.fills("send", "text", "Merci, docteur.").at(leavingPath, "Dr Éric THOMAS")
 	k.leave()
 	doctor, a := k.doctor()
