@@ -212,6 +212,9 @@ func (m *Mailbox) composeDraft(k *keptDraft) ([]byte, error) {
 		Date: m.h.Now().In(m.h.Zone), MessageID: k.messageID, InReplyTo: k.inReplyTo, References: k.references,
 		Subject: k.Subject, Text: k.Text,
 	}
+	if m.actor.Role != policy.Patient { // every mail of a professional names its software (ECO.2.4.3)
+		d.Header = append(d.Header, message.HeaderField{Name: "X-MSS-NIL", Value: m.h.Product})
+	}
 	if k.ReadReceipt {
 		d.Header = append(d.Header, message.HeaderField{Name: "Disposition-Notification-To", Value: "<" + own.Canonical() + ">"})
 	}

@@ -181,6 +181,9 @@ func TestAMailIsWrittenTakenBackAndSent(t *testing.T) {
 	}
 	h.must(errors.Join(filed(h, "INBOX", 1, alice, adam), filed(h, "Drafts", 0, thomas), filed(h, "Sent", 1, thomas)))
 	sent, got := h.read(thomas, "Sent")[0], h.read(alice, "INBOX")[0]
+	if !strings.Contains(sent, "\r\nX-MSS-NIL: "+DefaultProduct+"\r\n") {
+		t.Errorf("it does not name its software:\n%s", sent)
+	}
 	if !strings.HasSuffix(got, sent) || strings.Contains(sent, draftField) || !strings.Contains(sent, "=C3=A8s bien") {
 		t.Errorf("what was sent is not what arrived:\n%.1500s\n%.1500s", sent, got)
 	}

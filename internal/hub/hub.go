@@ -89,6 +89,7 @@ type Config struct {
 	PatientDomain string   // of the patients' addresses
 	WebDomain     string   // of the pages for people, which passkeys are bound to; "": no passkeys
 	WebOrigins    []string // of these pages, where they are not https:// and the domain alone
+	Product       string   // its reference, which mails written here bear (X-MSS-NIL); default: DefaultProduct
 	TestMode      bool     // accepts invented and test matricules
 	Limits        Limits
 	Delays        patient.Delays // default: patient.DefaultDelays
@@ -179,6 +180,10 @@ type Hub struct {
 // hubPart is the partition of what concerns the hub as a whole.
 const hubPart store.Part = "hub"
 
+// DefaultProduct is the reference of a program that has none at the directory of
+// products (convergence.esante.gouv.fr).
+const DefaultProduct = "VAGUEMESTRE"
+
 // New returns a Hub. It starts nothing.
 func New(c Config) (*Hub, error) {
 	if c.Store == nil || c.Blobs == nil || c.Bus == nil || c.Index == nil || c.Escrow == nil || c.Domain == "" || c.PatientDomain == "" {
@@ -192,6 +197,9 @@ func New(c Config) (*Hub, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Product == "" {
+		c.Product = DefaultProduct
 	}
 	if c.Limits == (Limits{}) {
 		c.Limits = DefaultLimits
