@@ -22,6 +22,7 @@ type documentView struct {
 	documentLine
 	Root      string
 	Own       bool
+	Send      bool // by a message
 	May       hub.DocumentRights
 	Entry     entryView
 	Why       string // it is visible to whoever looks
@@ -54,7 +55,7 @@ func (c *call) showDocument(status int) error {
 	if err != nil {
 		return err
 	}
-	v := documentView{documentLine: c.lineOf(p.CabinetDocument, p.Folders), Root: c.documentsAt(""), Own: c.own(), May: p.May, Folders: p.Folders}
+	v := documentView{documentLine: c.lineOf(p.CabinetDocument, p.Folders), Root: c.documentsAt(""), Own: c.own(), Send: c.sendable(), May: p.May, Folders: p.Folders}
 	v.New = false // it is being read
 	v.Why = c.because(p.Access.Rule)
 	v.Entry = entryView{Authenticator: p.Entry.Authenticator.Name, Specialty: p.Entry.Author.Specialty,

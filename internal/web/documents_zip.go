@@ -32,6 +32,8 @@ func (c *call) withSelection() error {
 	switch c.form.value("act") {
 	case "download":
 		return c.zip(ids)
+	case "write":
+		return c.writeWith(ids)
 	case "file":
 		return c.after(c.s.hub.PutInFolder(c.ctx(), c.who.Actor, c.form.value("dossier"), ids...), back, "news.documents-filed")
 	}

@@ -23,7 +23,6 @@ import (
 //	/messagerie/ecrire?a=ID           the answer to a message; &tous=1 to all of it
 //	/messagerie/ecrire?b=ID           a draft
 //	/messagerie/ecrire?patient=ID     of a professional, to the patient of a record
-//	/messagerie/ecrire/avec           a form from the page of documents: with these
 //	/messagerie/ecrire/fin?a=ID       a professional ends the exchange that a message is of;
 //	                                  also /messagerie/ecrire?a=ID&fin=1
 
@@ -61,7 +60,6 @@ const (
 var writing = []route{
 	{path: composePath, signed: true, by: anybody, get: (*call).composePage, post: (*call).compose, upload: maxUpload},
 	{path: composePath + "/seul", signed: true, by: anybody, post: (*call).autosave, upload: maxUpload},
-	{path: composePath + "/avec", signed: true, by: anybody, post: (*call).composeWith},
 	{path: previewPath, signed: true, by: anybody, get: (*call).previewPage},
 	{path: choosePath, signed: true, by: anybody, get: (*call).choosePage, post: (*call).chooseDocuments},
 	{path: leavingPath, signed: true, by: anybody, get: (*call).leavingPage, post: (*call).sendPreviewed},
@@ -126,21 +124,34 @@ func (c *call) newDraft(q url.Values) (d hub.Draft, err error) {
 	return d, nil
 }
 
-// composeWith begins a message with documents: form values document, several, and
-// patient, the record of a professional's patient.
-func (c *call) composeWith() error {
-	patient := c.form.value("patient")
-	d, err := c.newDraft(url.Values{"patient": {patient}})
-	if err != nil {
-		return err
+// writeWith begins a message with documents, of one's own record or of a patient's.
+func (c *call) writeWith(documents []string) error {
+	patient := ""
+	if c.who.cares() {
+		patient = c.record()
+	} else if may, err := c.mayWrite(); err != nil || !may {
+		return errors.Join(err, c.to(composePath, ""))
 	}
-	chosen := c.form.values["document"]
-	_, err = c.s.hub.SaveDraft(c.ctx(), c.mailbox(), d, hub.DraftChange{Documents: chosen[:min(len(chosen), maxChosen)]})
-	if err != nil {
+	d := hub.Draft{ID: hub.NewDraftID()}
+	_, err := c.s.hub.SaveDraft(c.ctx(), c.mailbox(), d, hub.DraftChange{Documents: documents[:min(len(documents), maxChosen)]})
+	switch {
+	case errors.Is(err, fault.TooLarge):
+		return c.to(c.documentsAt(""), "news.files-too-large")
+	case err != nil:
 		return err
 	}
 	return c.to(composeAt(d.ID, patient), "news.files-attached")
 }
+
+// mayWrite reports whether there is anybody whom a patient may write to.
+func (c *call) mayWrite() (bool, error) {
+	list, err := c.s.hub.Contacts(c.ctx(), c.mailbox())
+	return slices.ContainsFunc(list, func(one hub.Contact) bool { return one.Refusal == nil }), err
+}
+
+// sendable reports whether documents of this record may be sent from here: there
+// is a page to write on, and a mailbox that they may go from.
+func (c *call) sendable() bool { return c.s.paths[composePath] && (c.own() || c.who.cares()) }
 
 // draftPage shows a draft, or what became of it.
 func (c *call) draftPage(text string) error {

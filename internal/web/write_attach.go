@@ -24,6 +24,7 @@ const (
 type chooseView struct {
 	ID      hub.MessageID
 	Patient string // whose documents they are; "": one's own
+	Back    string // to the message
 	List    []documentChoice
 	More    bool // there are older ones
 	Unknown bool // whose documents they are to be is not known, or they may not be seen
@@ -48,7 +49,7 @@ func (c *call) choosePage() error {
 }
 
 func (c *call) choosable(id hub.MessageID, patient string) (v chooseView, err error) {
-	v = chooseView{ID: id, Patient: patient}
+	v = chooseView{ID: id, Patient: patient, Back: composeAt(id, patient)}
 	record := string(c.who.Part)
 	if c.who.cares() {
 		if record, err = c.recordOf(id, patient); err != nil {

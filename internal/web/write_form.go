@@ -44,6 +44,7 @@ type personView struct {
 	hub.Contact
 	Value  string // as the form has them
 	Chosen bool
+	INS    string // of a patient
 	Why    string // they may not be written to; "": they may
 }
 
@@ -125,9 +126,12 @@ func (c *call) personView(who hub.Contact) personView {
 	if who.Name != "" && who.Name != who.Address {
 		p.Value = who.Name + " <" + who.Address + ">"
 	}
-	if who.Kind == hub.OfPatient && who.Name == who.Address {
+	if who.Kind == hub.OfPatient {
 		local, _, _ := strings.Cut(who.Address, "@")
-		p.Name = c.words("write.patient", spaced(local))
+		p.INS = spaced(local)
+		if who.Name == who.Address {
+			p.Name = c.words("write.patient")
+		}
 	}
 	if r := who.Refusal; r != nil {
 		if p.Why = c.either(r.FR, r.EN); p.Why == "" {

@@ -103,15 +103,7 @@ func (h *house) leave() {
 func (h *house) doctor() (*browser, hub.Actor) {
 	h.t.Helper()
 	b := h.browser().comesIn(rpps(h.t)).at("/", "Dr Éric THOMAS")
-	return b, b.known()
-}
-
-// known is who has signed in.
-func (b *browser) known() hub.Actor {
-	b.t.Helper()
-	a, _, err := b.OpenWeb(b.t.Context(), b.cookieNamed(sessionCookie))
-	b.must(err)
-	return a
+	return b, h.actor(b)
 }
 
 // letter is the newest message with a subject in a folder of somebody's; nil: none.
@@ -150,7 +142,7 @@ func TestAMessageFromItsFirstWordToItsArrival(t *testing.T) {
 	k := newClinic(t)
 	b, doctor := k.doctor()
 	b.open(composePath).at(composePath, "Écrire un message", "pour une urgence, appelez", "38 Mo")
-	b.fills("add", "recipient", spaced(k.jeanne.Matricule.Canonical()), "subject", "Compte rendu").at(composePath, "Le destinataire est ajouté", "Patient, INS")
+	b.fills("add", "recipient", spaced(k.jeanne.Matricule.Canonical()), "subject", "Compte rendu").at(composePath, "Le destinataire est ajouté", "INS "+strings.Join(strings.Fields(spaced(k.jeanne.Matricule.Canonical())), " "))
 	b.fills("save", "text", "Bonjour <b>Madame</b>,\n\nvoici.").at(composePath, "Le brouillon est enregistré", "Brouillon enregistré à").keeps("Compte rendu", "Bonjour <b>Madame</b>,\n\nvoici.")
 	b.brings("attach", []part{{"files", "radio.pdf", "%PDF-1.4 radio"}, {"files", "note.txt", "deux"}}).at(composePath, "C'est joint", "radio.pdf", "note.txt", "18 Mo")
 	drop := regexp.MustCompile(`value="(drop [^"]+)" aria-label="Retirer note.txt"`).FindStringSubmatch(b.page)
@@ -252,7 +244,7 @@ func TestAnAnswerToAllIsForAll(t *testing.T) {
 		t.Errorf("an answer is to %v, %v", one["to"], one["cc"])
 	}
 	nurses := k.browser().comesIn(k.number(2))
-	got := k.letter(nurses.known(), mailbox.Inbox, "Pansement")
+	got := k.letter(k.actor(nurses), mailbox.Inbox, "Pansement")
 	all := nurses.open(composePath + "?a=" + got.ID.String() + "&tous=1").at(composePath).written("")
 	if len(all["to"]) != 1 || !strings.Contains(all.Get("to"), thomas) || len(all["cc"]) != 1 || !strings.Contains(all.Get("cc"), "patient.test") {
 		t.Errorf("an answer to all is to %v, %v", all["to"], all["cc"])
@@ -334,6 +326,45 @@ func TestDocumentsGoWithAMessage(t *testing.T) {
 	doctor.open(composePath+"?patient="+k.record).at(composePath).fills("documents").at(choosePath, "Radio du genou", "figure dans l'historique")
 	doctor.send(choosePath, "document", doctor.boxOf("Radio du genou")).at(composePath, "Radio du genou")
 	doctor.open(composePath).fills("documents").at(choosePath, "Indiquez d'abord à quel patient")
+
+	// From the documents themselves.
+	doctor.open(patientsPath+"/"+k.record+documentsPath).at(patientsPath+"/"+k.record+documentsPath, "Envoyer par message")
+	doctor.send(doctor.path+"/selection", "doc", ownID(doctor.page, "Ancienne ordonnance"), "act", "write").at(composePath, "C'est joint", "Ancienne ordonnance")
+	if to := doctor.written("")["to"]; len(to) > 0 {
+		t.Errorf("it is for %v already", to)
+	}
+	jeanne.open(documentsPath).send(documentsPath+"/selection", "doc", ownID(jeanne.page, "Ancienne ordonnance"), "act", "write").at(composePath, "Ancienne ordonnance")
+	jeanne.open(documentsPath+"/"+ownID(jeanne.open(documentsPath).page, "Radio du genou")).send(documentsPath+"/selection", "act", "write").at(composePath, "Radio du genou")
+}
+
+// ownID is the ID of a document within its record, as a list has it.
+func ownID(page, title string) string {
+	before, _, _ := strings.Cut(page, title)
+	_, id, _ := strings.Cut(before[strings.LastIndex(before, `name="doc"`):], `value="`)
+	id, _, _ = strings.Cut(id, `"`)
+	return id
+}
+
+func TestAMessageIsWrittenInASharedMailbox(t *testing.T) {
+	k := newClinic(t)
+	k.shares()
+	b, doctor := k.doctor()
+	b.open(boxesPath)
+	b.chooses(b.boxID()).at(mailboxPath)
+	b.open(composePath+"?patient="+k.record).at(composePath, "Boîte partagée : Cabinet du Port")
+	b.fills("send", "subject", "Votre rendez-vous", "text", "Demain à dix heures.").at(leavingPath)
+	k.leave()
+	m := k.letter(k.her, mailbox.Inbox, "Votre rendez-vous")
+	if m == nil || m.From.Address != cabinet || m.From.Name != "Cabinet du Port" {
+		t.Fatalf("what arrived is %+v", m)
+	}
+	if k.letter(doctor, mailbox.Sent, "Votre rendez-vous") != nil {
+		t.Error("the copy is in the doctor's own mailbox")
+	}
+	jeanne := k.browser().signsIn()
+	jeanne.open(composePath+"?a="+m.ID.String()).at(composePath, "Cabinet du Port").fills("send", "text", "Merci.").at(leavingPath)
+	k.leave()
+	b.open(mailboxPath).at(mailboxPath, "Non lu : Jeanne HÉRON 2 , 2 messages, Votre rendez-vous")
 }
 
 // boxOf is the value of the box of a document.
