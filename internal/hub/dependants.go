@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
@@ -79,7 +80,7 @@ func (h *Hub) Dependants(ctx context.Context, a Actor) (list []Dependant, err er
 			f, err := h.standing(r, part, a)
 			if f.space.State != policy.None && said.Holder == own.Matricule && !said.Deceased && f.space.IsMinor(h.Now()) {
 				list = append(list, Dependant{Record: string(part), Name: f.space.Traits.Name(), BirthDate: f.space.Traits.BirthDate,
-					State: f.space.State, Represented: f.person.InForce(h.Now()) && f.person.Kind == patient.Representative})
+					State: f.space.State, Erasure: h.erasure(f.space), Represented: f.person.InForce(h.Now()) && f.person.Kind == patient.Representative})
 			}
 			return err
 		})
@@ -88,6 +89,14 @@ func (h *Hub) Dependants(ctx context.Context, a Actor) (list []Dependant, err er
 		}
 	}
 	return list, nil
+}
+
+// erasure is when what a space holds is erased, as its owner asked.
+func (h *Hub) erasure(sp patient.Space) time.Time {
+	if sp.EraseAsked.IsZero() {
+		return time.Time{}
+	}
+	return sp.EraseAsked.Add(h.Delays.Erasure)
 }
 
 // DecideFor makes an actor the representative of a dependant on their card, as

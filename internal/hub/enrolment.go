@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"vaguemestre/internal/account"
 	"vaguemestre/internal/directory"
@@ -37,8 +38,9 @@ type Enrolment struct {
 	Ticket     string // for the steps that follow, for patient.EnrolmentLife
 	Name       string
 	State      policy.SpaceState
-	Login      string // the one they have already; "": none
-	Mail       string // as far as its owner knows it; "": none
+	Erasure    time.Time // when what it holds is erased, as was asked; zero: not asked
+	Login      string    // the one they have already; "": none
+	Mail       string    // as far as its owner knows it; "": none
 	Phone      string
 	Checked    []Channel      // which of the two were checked: the last code goes there
 	Left       []patient.Step // what is to be done, in order
@@ -51,7 +53,8 @@ type Dependant struct {
 	Name        string
 	BirthDate   string
 	State       policy.SpaceState
-	Represented bool // by this person, already
+	Erasure     time.Time // as in Enrolment
+	Represented bool      // by this person, already
 }
 
 // Refusals that only who has proved who they are hears.
@@ -285,7 +288,7 @@ func (h *Hub) Enrolment(ctx context.Context, ticket string) (Enrolment, error) {
 	if err != nil {
 		return Enrolment{}, err
 	}
-	view := Enrolment{Ticket: ticket, Name: e.space.Traits.Name(), State: e.space.State, Left: e.now.Left()}
+	view := Enrolment{Ticket: ticket, Name: e.space.Traits.Name(), State: e.space.State, Erasure: h.erasure(e.space), Left: e.now.Left()}
 	who, _, err := h.personIn(ctx, p, e.Part)
 	if err != nil {
 		return Enrolment{}, err

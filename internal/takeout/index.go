@@ -158,11 +158,15 @@ type looker struct {
 	Emergency                      bool
 }
 
+// looking are the acts of those who look at documents.
+var looking = map[string]bool{policy.ReadDocument.String(): true, policy.ListDocuments.String(): true, policy.BreakGlass.String(): true,
+	"search-documents": true, "download-documents": true, "list-withdrawn": true}
+
 // lookers sums up a trail, whose lines come newest first.
 type lookers map[string]*looker
 
 func (s lookers) add(l audit.Line) {
-	if l.Refused || l.Act != policy.ReadDocument.String() && l.Act != policy.ListDocuments.String() || l.Kind == audit.Patient && l.OnBehalf == "" {
+	if l.Refused || !looking[l.Act] || l.Kind == audit.Patient && l.OnBehalf == "" {
 		return
 	}
 	who := s[l.Actor]
