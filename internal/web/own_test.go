@@ -11,6 +11,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"vaguemestre/internal/hub"
+	"vaguemestre/internal/patient"
 )
 
 func TestOnlyWhoHasSignedInSeesTheirSpace(t *testing.T) {
@@ -146,10 +147,10 @@ func TestAccessIsDecided(t *testing.T) {
 	b.open("/acces").at("/acces", "Aucun professionnel n'a encore accès")
 	b.send("/acces", "professional", "personne", "act", "consent").at("/acces", "Aucun professionnel ne peut être désigné")
 	b.send("/acces", "professional", "nul@medecin.test", "act", "consent").at("/acces", "Aucun professionnel ne peut être désigné")
-	b.send("/acces", "professional", thomas, "act", "treating").at("/acces", "Dr Éric THOMAS", "Médecin traitant")
+	b.send("/acces", "professional", thomas, "act", "MEDECIN_TRAITANT").at("/acces", "Dr Éric THOMAS", "Médecin traitant")
 	b.send("/acces", "professional", thomas, "act", "consent").at("/acces", "Autorisé par vous")
 	b.send("/acces", "professional", thomas, "act", "withdraw").at("/acces", "L'autorisation est retirée")
-	b.send("/acces", "professional", thomas, "act", "not-treating").at("/acces", "Ce n'est plus")
+	b.send("/acces", "professional", thomas, "act", "no-role").at("/acces", "C'est enregistré")
 	b.send("/acces", "professional", thomas, "act", "block").at("/acces", "Bloqué")
 	p, err := h.Relations(t.Context(), h.actor(b), h.record(b))
 	h.must(err)
@@ -157,6 +158,10 @@ func TestAccessIsDecided(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	b.send("/acces", "professional", thomas, "act", "unblock").at("/acces", "n'est plus bloqué")
+	b.send("/acces", "professional", thomas, "act", "oppose").at("/acces", "Écarté de l'équipe de soins", "Médecin")
+	b.send("/acces", "professional", thomas, "act", "SAGE_FEMME_REFERENTE").at("/acces", "Aucun professionnel ne peut être désigné ainsi")
+	b.open(regexp.MustCompile(`href="(/activite\?par=[^"]+)"`).FindStringSubmatch(b.page)[1]).at("/activite", "Rien ne correspond")
+	b.open("/acces").send("/acces", "professional", thomas, "act", "admit").at("/acces", "de nouveau faire partie")
 	if b.post("/acces", url.Values{"token": {tokenOf(b)}, "act": {"erase"}, "professional": {thomas}}); b.status != http.StatusBadRequest {
 		t.Errorf("%d for an act that is none", b.status)
 	}
@@ -179,10 +184,11 @@ func (h *house) record(b *browser) string { return string(h.actor(b).Part) }
 func TestEmergencyChoicesAreKept(t *testing.T) {
 	h := newHouse(t)
 	b := h.browser().activates()
-	b.open("/acces").send("/acces/choix", "centre15", "yes", "masked", "yes").at("/acces", "C'est enregistré")
+	b.open("/acces").send("/acces/choix", "centre15", "yes", "masked", "yes", "tell-document", "yes").at("/acces", "C'est enregistré")
 	k, err := h.Choices(t.Context(), h.actor(b), h.record(b))
 	h.must(err)
-	if k.OpposedToCentre15 || !k.OpposedToBreakGlass || !k.MaskedInEmergency || !k.OpposedToCareTeam || k.MaskNewDocuments || k.HideHistory {
+	if k.OpposedToCentre15 || !k.OpposedToBreakGlass || !k.MaskedInEmergency || !k.OpposedToCareTeam || k.MaskNewDocuments || k.HideHistory ||
+		!k.Wants(patient.OfDocument) || k.Wants(patient.OfMessage) || k.Wants(patient.OfFirstAccess) || !k.Wants(patient.OfEmergency) {
 		t.Errorf("%+v", k)
 	}
 	for _, box := range []string{`id="centre15" name="centre15" value="yes" checked`, `id="glass" name="glass" value="yes">`} {
@@ -190,6 +196,20 @@ func TestEmergencyChoicesAreKept(t *testing.T) {
 			t.Errorf("the page lacks %s", box)
 		}
 	}
+}
+
+// TestAnErasureThatWasAskedForCanBeTakenBack while there is time, though nobody
+// signs in to a closed space.
+func TestAnErasureThatWasAskedForCanBeTakenBack(t *testing.T) {
+	h := newHouse(t)
+	b := h.browser().activates()
+	b.open("/fermer").send("/fermer", "erase", "yes", "sure", "yes").at("/preuve")
+	b.begins().at("/activer/choix", "sera effacé le 21 décembre 2026", "laissez-le fermé sans cocher la case")
+	b.send("/activer/choix", "own", "object").at("/preuve", "PREUVE DE FERMETURE")
+	b.begins().at("/activer/choix", "Rouvrir mon espace").lacks("sera effacé")
+	h.now = h.now.Add(h.Delays.Erasure + time.Hour)
+	h.must(h.LiveOn(t.Context()))
+	b.begins().at("/activer/choix", "Rouvrir mon espace")
 }
 
 func TestASpaceIsClosedWithAProofAndOpenedAgain(t *testing.T) {

@@ -76,6 +76,14 @@ type link struct {
 // Scopes are the keys of what a carer may do.
 func (n link) Scopes() []string { return scopesOf(n.Scope) }
 
+// Last is the last day of a carer; that of a representative is not in it.
+func (n link) Last() time.Time {
+	if n.Carer() && !n.Ends.IsZero() {
+		return n.Ends.Add(-time.Nanosecond)
+	}
+	return n.Ends
+}
+
 // Carer reports whether somebody is a carer, who may do only some things.
 func (n link) Carer() bool { return n.Kind == patient.Carer }
 
@@ -204,7 +212,7 @@ func (c *call) decideForChild() error {
 
 // visitPage is the home of somebody for whom one acts.
 func (c *call) visitPage() error {
-	return c.page("people/visit", "people.visit.title", visitView{c.visited, scopesOf(c.visited.Link.Scope), c.majority(), c.now()})
+	return c.page("people/visit", "people.visit.title", visitView{c.visited, scopesOf(c.visited.Link.Scope), c.majority(), link{Person: c.visited.Link, Ends: c.visited.Link.Until}.Last(), c.now()})
 }
 
 // visitView is what it shows.
@@ -212,6 +220,7 @@ type visitView struct {
 	*hub.Visit
 	Scopes   []string
 	Majority time.Time // of a minor
+	Last     time.Time // day of what is entrusted to a carer
 	now      time.Time
 }
 

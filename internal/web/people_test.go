@@ -46,7 +46,7 @@ func TestACarerIsInvitedActsAndIsEnded(t *testing.T) {
 	if paul.status != http.StatusNotFound {
 		t.Errorf("before he has accepted: %d", paul.status)
 	}
-	paul.open("/proches").at("/proches", "Jeanne HÉRON vous invite à être son aidant", "Voir l'activité", "1 février 2027")
+	paul.open("/proches").at("/proches", "Jeanne HÉRON vous invite à être son aidant", "Voir l'activité", "31 janvier 2027")
 	paul.send("/proches/reponse", "answer", "accept").at("/proches", "C'est accepté", "Vous êtes son aidant")
 	paul.open("/proches/"+record).at("/proches/"+record, "Vous êtes dans l'espace de Jeanne HÉRON", "Cette personne vous fait confiance", "Voir son activité")
 	paul.open("/proches/"+record+"/activite").at("/proches/"+record+"/activite", "Vous êtes dans l'espace de", "Paul GEAI")
@@ -139,6 +139,20 @@ func TestAParentDecidesForAChildLater(t *testing.T) {
 		t.Errorf("once she is of age: %d", paul.status)
 	}
 	paul.open("/proches").at("/proches", "Vous n'aidez personne")
+}
+
+// TestAChildsSpaceIsClosedAndWhatItHoldsIsErasedOrNot: each is taken back while
+// there is time.
+func TestAChildsSpaceIsClosedAndWhatItHoldsIsErasedOrNot(t *testing.T) {
+	h := newHouse(t)
+	b := h.browser().activates()
+	b.open("/proches/enfants").send("/proches/enfants", "decision", "open", "certify", "yes").at("/proches/enfants", "Espace ouvert", "Emporter d'abord tout ce qu'il contient")
+	b.send("/proches/enfants", "decision", "object", "certify", "yes", "erase", "yes").at("/preuve", "PREUVE DE FERMETURE", "Lina HÉRON")
+	b.open("/proches/enfants").at("/proches/enfants", "Espace fermé", "sera effacé le 21 décembre 2026")
+	b.send("/proches/enfants", "decision", "object", "certify", "yes").at("/preuve")
+	b.open("/proches/enfants").at("/proches/enfants", "Espace fermé").lacks("sera effacé")
+	b.send("/proches/enfants", "decision", "object", "certify", "yes", "erase", "yes").open("/proches/enfants").at("/proches/enfants", "sera effacé le")
+	b.send("/proches/enfants", "decision", "open", "certify", "yes").at("/proches/enfants", "Espace ouvert").lacks("sera effacé")
 }
 
 // TestAnObjectionForAChildGivesItsProof, later as at the activation.

@@ -79,10 +79,10 @@ func (c *call) unseen(err error) error {
 }
 
 // Around lists the pages about who does what in a space: in that of somebody
-// else as far as the door lets whoever is there use them, in one's own on those
-// pages alone.
+// else, and as far as the door lets whoever is there use them, all there are; in
+// one's own on those pages alone.
 func (v view) Around() (list []navItem) {
-	may := hub.Possible{Trail: true, Access: true, Persons: true, Export: true} // one's own documents are in the navigation
+	may := hub.Possible{Trail: true, Access: true, Persons: true, Export: true}
 	helpers := "people.carers.mine"
 	if v.Visited != nil {
 		may, helpers = v.Visited.May, "people.carers.nav"
@@ -93,17 +93,16 @@ func (v view) Around() (list []navItem) {
 		path, words string
 		may         bool
 	}{
-		{documentsPath, "documents.title", may.Read},
+		{documentsPath, "nav.documents", may.Read},
 		{activityPath, "activity.title", may.Trail},
 		{accessPath, "access.title", may.Access},
 		{carersPath, helpers, may.Persons},
 		{exportPath, "export.nav", may.Export},
 	} {
-		path := v.At(p.path)
-		if p.may {
-			at := place{path: path}.holds(v.Path)
-			list = append(list, navItem{Path: path, Name: p.words, Here: at})
-			here = here || at
+		if path := v.At(p.path); p.may {
+			item := navItem{Path: path, Name: p.words, Here: v.Path == path || strings.HasPrefix(v.Path, path+"/")}
+			list = append(list, item)
+			here = here || item.Here
 		}
 	}
 	if !here {
