@@ -331,7 +331,7 @@ func (d *demo) tell(ctx context.Context, s *server, people []person) error {
 	return d.writeChapter(at)
 }
 
-// post sends one letter.
+// post sends one letter, and keeps it as a mail program does.
 func post(ctx context.Context, c client, l *letter, passwords map[string]string) error {
 	mail, err := l.compose()
 	if err != nil {
@@ -341,7 +341,11 @@ func post(ctx context.Context, c client, l *letter, passwords map[string]string)
 	for _, p := range slices.Concat(l.to, l.cc) {
 		to = append(to, p.address)
 	}
-	return c.send(ctx, l.from.address, passwords[l.from.address], to, mail)
+	password := passwords[l.from.address]
+	if err := c.send(ctx, l.from.address, password, to, mail); err != nil || l.from.role == roleApplication {
+		return err
+	}
+	return c.keep(ctx, l.from.address, password, "<"+l.messageID()+">", mail)
 }
 
 // readings are the flags that readers have set, by their address and the

@@ -71,9 +71,39 @@ func (c client) send(ctx context.Context, from, password string, to []string, ma
 	return s.Quit()
 }
 
+// keep puts a mail into Sent, unless it is there.
+func (c client) keep(ctx context.Context, sender, password, id string, mail []byte) error {
+	return c.in(ctx, "Sent", sender, password, func(s *imapSession) error {
+		uids, err := s.find(id)
+		if err == nil && len(uids) == 0 {
+			_, err = s.ask("APPEND Sent (\\Seen) {%d+}\r\n%s", len(mail), mail)
+		}
+		return err
+	})
+}
+
 // flag sets flags on messages of the reader's inbox, given by their
 // Message-ID.
 func (c client) flag(ctx context.Context, reader, password string, flags map[string]string) error {
+	return c.in(ctx, "INBOX", reader, password, func(s *imapSession) error {
+		for id, f := range flags {
+			uids, err := s.find(id)
+			if err != nil {
+				return err
+			}
+			if len(uids) != 1 {
+				return fmt.Errorf("demo: %d messages where one was sent", len(uids))
+			}
+			if _, err := s.ask("UID STORE %s +FLAGS.SILENT (%s)", uids[0], f); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// in opens a folder of somebody's mailbox for what is to be done there.
+func (c client) in(ctx context.Context, folder, who, password string, do func(*imapSession) error) error {
 	conn, stop, err := c.dial(ctx, c.imap)
 	if err != nil {
 		return err
@@ -84,34 +114,30 @@ func (c client) flag(ctx context.Context, reader, password string, flags map[str
 	if _, err := s.in.ReadString('\n'); err != nil {
 		return err
 	}
-	if _, err := s.ask("LOGIN %q %q", reader, password); err != nil {
+	if _, err := s.ask("LOGIN %q %q", who, password); err != nil {
 		return err
 	}
-	if _, err := s.ask("SELECT INBOX"); err != nil {
+	if _, err := s.ask("SELECT %s", folder); err != nil {
 		return err
 	}
-	for id, f := range flags {
-		found, err := s.ask("UID SEARCH HEADER Message-ID %q", id)
-		if err != nil {
-			return err
-		}
-		uids := strings.Fields(strings.TrimPrefix(found, "* SEARCH"))
-		if len(uids) != 1 {
-			return fmt.Errorf("demo: %d messages where one was sent", len(uids))
-		}
-		if _, err := s.ask("UID STORE %s +FLAGS.SILENT (%s)", uids[0], f); err != nil {
-			return err
-		}
+	if err := do(s); err != nil {
+		return err
 	}
 	_, err = s.ask("LOGOUT")
 	return err
 }
 
-// An imapSession is as much of IMAP as setting a flag needs.
+// An imapSession is as much of IMAP as that needs.
 type imapSession struct {
 	in  *bufio.Reader
 	out io.Writer
 	tag int
+}
+
+// find returns the UIDs of the messages in the folder with a Message-ID.
+func (s *imapSession) find(id string) ([]string, error) {
+	found, err := s.ask("UID SEARCH HEADER Message-ID %q", id)
+	return strings.Fields(strings.TrimPrefix(found, "* SEARCH")), err
 }
 
 // ask sends a command and returns the first untagged line of the answer.

@@ -53,7 +53,9 @@ func (l *letter) compose() ([]byte, error) {
 	}
 	if l.answers != nil {
 		d.InReplyTo = []string{l.answers.messageID()}
-		d.References = d.InReplyTo
+		for before := l.answers; before != nil; before = before.answers {
+			d.References = append([]string{before.messageID()}, d.References...)
+		}
 	}
 	if l.from.role != rolePatient { // every mail of a professional names its software (ECO.2.4.3)
 		d.Header = append(d.Header, message.HeaderField{Name: "X-MSS-NIL", Value: "VAGUEMESTRE-DEMO"})

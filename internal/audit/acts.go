@@ -91,7 +91,7 @@ var actions = map[string]action{
 	"name-role":              {General, "a changé le rôle d'un professionnel (médecin traitant …)", "changed the role of a professional (treating physician …)", "changer le rôle d'un professionnel", "change the role of a professional"},
 	"grant-administrator":    {General, "a confié l'administration du dossier à un professionnel", "entrusted a professional with the administration of the record", "confier l'administration du dossier à un professionnel", "entrust a professional with the administration of the record"},
 	"withdraw-administrator": {General, "a retiré à un professionnel l'administration du dossier", "took the administration of the record from a professional", "retirer à un professionnel l'administration du dossier", "take the administration of the record from a professional"},
-	"remove-professional":    {General, "a retiré ses droits à un professionnel", "took the rights of a professional away", "retirer ses droits à un professionnel", "take the rights of a professional away"},
+	"remove-professional":    {General, "a retiré tous les droits d'un professionnel", "took the rights of a professional away", "retirer tous les droits d'un professionnel", "take the rights of a professional away"},
 	"block":                  {General, "a bloqué un professionnel", "blocked a professional", "bloquer un professionnel", "block a professional"},
 	"unblock":                {General, "a débloqué un professionnel", "unblocked a professional", "débloquer un professionnel", "unblock a professional"},
 	"choose":                 {General, "a changé les réglages du dossier", "changed the settings of the record", "changer les réglages du dossier", "change the settings of the record"},

@@ -85,6 +85,30 @@ func done(e Entry) (fr, en string) {
 	return a.fr, a.en
 }
 
+// Yours tells a line to the one who acted: what they did, through what, without
+// when and why.
+func (l Line) Yours() (fr, en string) {
+	fr, en = done(Entry{Act: l.Act, Refused: l.Refused})
+	for third, second := range map[string]string{"a ": "avez ", "n'a ": "n'avez ", "s'est ": "vous êtes "} {
+		if verb, ok := strings.CutPrefix(fr, third); ok {
+			fr = second + verb
+			break
+		}
+	}
+	fr, en = "Vous "+vous.Replace(fr), "You "+you.Replace(en)
+	if l.Means != "" {
+		fr, en = fr+", par « "+l.Means+" »", en+`, through "`+l.Means+`"`
+	}
+	return fr + ".", en + "."
+}
+
+// Besides the verb that begins it, only small words of what done says are of the
+// third person.
+var (
+	vous = strings.NewReplacer(" lui ", " vous ", " son ", " votre ", " sa ", " votre ", " ses ", " vos ")
+	you  = strings.NewReplacer(" they ", " you ", " their ", " your ")
+)
+
 var months = [...]string{"janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août",
 	"septembre", "octobre", "novembre", "décembre"}
 

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -145,4 +146,29 @@ func FuzzEntry(f *testing.F) {
 			t.Errorf("%+v comes back as %+v, %v", e, back, err)
 		}
 	})
+}
+
+// TestWhatOneDidIsToldToOneself: every act, done and refused, speaks to its actor.
+func TestWhatOneDidIsToldToOneself(t *testing.T) {
+	third := regexp.MustCompile(`^Vous (a|n'a|s'est) | (son|sa|ses|lui) |\b(they|their)\b`)
+	for act := range actions {
+		for _, refused := range []bool{false, true} {
+			fr, en := Line{Act: act, Refused: refused}.Yours()
+			if third.MatchString(fr) || third.MatchString(en) || !strings.HasPrefix(fr, "Vous ") {
+				t.Errorf("%s: %s %s", act, fr, en)
+			}
+		}
+	}
+	for _, c := range []struct {
+		line   Line
+		fr, en string
+	}{
+		{Line{Act: "use-mailbox", Means: "Chrome"}, "Vous avez consulté des messages, par « Chrome ».", `You looked at messages, through "Chrome".`},
+		{Line{Act: "login", Refused: true}, "Vous avez voulu ouvrir une session : cela vous a été refusé.", "You tried to log in, which was refused."},
+		{Line{Act: "set-phrase"}, "Vous avez choisi votre phrase de reconnaissance.", "You chose the phrase that tells our messages."},
+	} {
+		if fr, en := c.line.Yours(); fr != c.fr || en != c.en {
+			t.Errorf("%s\n%s", fr, en)
+		}
+	}
 }

@@ -148,8 +148,16 @@ func (v *activityView) add(l audit.Line, text string) {
 	day.Lines = append(day.Lines, activityLine{l.Time, text, l.Title, l.Refused, l.Emergency})
 }
 
-// saying is the sentence of a line without its time, which stands beside it.
+// saying is the sentence of a line without its time, which stands beside it. To
+// who did it, it is told as one speaks to them.
 func (c *call) saying(l audit.Line) string {
+	if l.Actor == c.who.Address.Canonical() {
+		fr, en := l.Yours()
+		if c.lang == french {
+			return fr
+		}
+		return en
+	}
 	text, colon := l.FR, " : "
 	if c.lang != french {
 		text, colon = l.EN, ": "

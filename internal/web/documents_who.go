@@ -20,7 +20,7 @@ type whoView struct {
 	documentLine
 	Root    string
 	Own     bool
-	Trail   string // address of who has read documents; "" for whom that is not
+	Trail   string      // address of who has read documents; "" for whom that is not
 	Persons []whoPerson // who may
 	Barred  []whoPerson // who may not, of those the record knows
 	Allowed []whoReason // professions
