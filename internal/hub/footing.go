@@ -25,7 +25,7 @@ type Footing struct {
 	MayBreak    bool // or ask for an emergency access…
 	MayRegulate bool // …as the regulating physician of a SAMU
 
-	Exchange Exchange // by mail, of this professional with the patient
+	Exchange Exchange // by mail, of this professional, or of the mailbox that they act in, with the patient
 
 	TeamFor, AgreedFor, EmergencyFor time.Duration // how long what is asked for would last
 }
@@ -44,8 +44,13 @@ const (
 // Footing tells how an actor stands before the record of an ID, as PatientByID
 // does, which is in the trail once a session. An ID is no matricule: nobody tries
 // them out, so that only those of nothing slow anybody down, and an emergency does
-// not wait.
+// not wait. Of somebody who acts in a mailbox that they share, the footing is their
+// own, and the exchange that of the mailbox.
 func (h *Hub) Footing(ctx context.Context, a Actor, id string) (Footing, error) {
+	from := a.Address
+	if a.Member != nil {
+		a = *a.Member
+	}
 	var f standing
 	var exchange Exchange
 	part := recordPart(id)
@@ -53,7 +58,7 @@ func (h *Hub) Footing(ctx context.Context, a Actor, id string) (Footing, error) 
 		if f, err = h.standing(r, part, a); err != nil {
 			return err
 		}
-		exchange, err = h.exchange(r, part, a.Address)
+		exchange, err = h.exchange(r, part, from)
 		return err
 	})
 	if err != nil {

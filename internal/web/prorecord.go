@@ -50,7 +50,7 @@ func (c *call) knowPatient() error {
 	if id == "" || c.who == nil || !c.who.cares() {
 		return nil
 	}
-	f, err := c.s.hub.Footing(c.ctx(), c.who.Actor, id)
+	f, err := c.s.hub.Footing(c.ctx(), c.mailbox(), id)
 	if err != nil {
 		return err
 	}
@@ -86,15 +86,20 @@ type patientView struct {
 	Left      string // of an emergency, in words
 	Documents bool   // there are pages for these
 	Mail      bool
+	From      string // the mailbox that is open, where it is shared
 	Team      string // how long what is declared would last
 	Agreed    string
 }
 
 func (c *call) patientView() patientView {
 	f := *c.patient
+	from := ""
+	if c.acting != nil {
+		from = c.acting.Name
+	}
 	return patientView{
 		Footing: f, Why: why(f.Access), Active: f.State == policy.Active, Left: c.lasting(f.Until.Sub(c.now())),
-		Documents: c.s.paths[recordPath+"/documents"], Mail: c.s.paths["/messagerie/ecrire"],
+		Documents: c.s.paths[recordPath+"/documents"], Mail: c.s.paths["/messagerie/ecrire"], From: from,
 		Team: c.lasting(f.TeamFor), Agreed: c.lasting(f.AgreedFor),
 	}
 }

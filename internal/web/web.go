@@ -271,10 +271,10 @@ func (s *Server) run(c *call, to route) error {
 	if to.signed && !to.by.has(c.who) {
 		return c.elsewhere()
 	}
-	if err := c.knowPatient(); err != nil {
+	if left, err := c.knowBox(); err != nil || left {
 		return err
 	}
-	if left, err := c.knowBox(); err != nil || left {
+	if err := c.knowPatient(); err != nil {
 		return err
 	}
 	if posted && to.upload > 0 { // files are taken of those only who may bring any

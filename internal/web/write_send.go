@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"time"
 
@@ -180,18 +181,22 @@ func (c *call) takeBack() error {
 // endView is what the page shows that ends an exchange.
 type endView struct {
 	ID, Draft hub.MessageID
+	Patient   string // the record; "" where ID is that of a message
 	With      []personView
 }
 
-// ending finds the patients of the exchange that a message is of.
-func (c *call) ending(text string) (v endView, err error) {
+// ending finds the patients of the exchange that a message is of, or the patient
+// of a record.
+func (c *call) ending(q url.Values) (v endView, err error) {
 	if !c.who.cares() {
 		return v, fmt.Errorf("web: end: %w", fault.NotFound)
 	}
-	if v.ID, err = hub.ParseMessageID(text); err != nil {
-		return v, err
+	var d hub.Draft
+	if v.Patient = q.Get("patient"); v.Patient != "" {
+		d, err = c.newDraft(url.Values{"patient": {v.Patient}})
+	} else if v.ID, err = hub.ParseMessageID(q.Get("a")); err == nil {
+		d, _, err = c.s.hub.Answer(c.ctx(), c.mailbox(), v.ID, true)
 	}
-	d, _, err := c.s.hub.Answer(c.ctx(), c.mailbox(), v.ID, true)
 	if err != nil {
 		return v, err
 	}
@@ -212,7 +217,7 @@ func (c *call) ending(text string) (v endView, err error) {
 }
 
 func (c *call) endPage() error {
-	v, err := c.ending(c.r.URL.Query().Get("a"))
+	v, err := c.ending(c.r.URL.Query())
 	if err != nil {
 		return err
 	}
@@ -221,7 +226,7 @@ func (c *call) endPage() error {
 
 // endExchange ends an exchange without a message: the subject alone says so.
 func (c *call) endExchange() error {
-	v, err := c.ending(c.form.value("a"))
+	v, err := c.ending(c.form.values)
 	if err != nil {
 		return err
 	}
