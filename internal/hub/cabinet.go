@@ -27,6 +27,7 @@ type Cabinet struct {
 type CabinetRights struct {
 	File    bool // add documents
 	Arrange bool // in folders, and pin
+	Mask    bool // documents from professionals, or show them
 	Decide  bool // ask who sees what
 }
 
@@ -69,7 +70,7 @@ func (o *opening) cabinet(r store.Reader, a Actor) (c Cabinet, err error) {
 		return c, err
 	}
 	c.Patient = o.view(o.part, o.decide(policy.ListDocuments))
-	c.May = CabinetRights{File: o.decide(policy.FileDocument).Allow, Arrange: o.decide(policy.ArrangeRecord).Allow, Decide: o.decide(policy.ManageAccess).Allow}
+	c.May = o.cabinetRights()
 	if c.May.Arrange {
 		c.Folders = kept.Folders
 	}
@@ -88,6 +89,11 @@ func (o *opening) cabinet(r store.Reader, a Actor) (c Cabinet, err error) {
 	}
 	c.Documents = fold(seen)
 	return c, nil
+}
+
+func (o *opening) cabinetRights() CabinetRights {
+	may := func(act policy.Act) bool { return o.decide(act).Allow }
+	return CabinetRights{File: may(policy.FileDocument), Arrange: may(policy.ArrangeRecord), Mask: may(policy.MaskDocument), Decide: may(policy.ManageAccess)}
 }
 
 // filing reads how the people of the space keep it.

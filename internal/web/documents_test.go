@@ -146,6 +146,12 @@ func TestDocumentsArePutInOrder(t *testing.T) {
 	_, angine, _ := strings.Cut(b.addressOf("angine"), "/documents/")
 	b.post("/documents/selection", url.Values{"token": {tokenOf(b)}, "doc": {zona, angine}, "act": {"file"}, "dossier": {folder}}).at("/documents", "Les documents sont rangés", "Mon genou 2")
 	b.open("/documents?dossier="+folder).lists("Zona", "angine")
+	b.open("/documents").post("/documents/selection", url.Values{"token": {tokenOf(b)}, "doc": {zona, angine}, "act": {"mask"}}).at("/documents", "Les documents cochés sont masqués")
+	if n := strings.Count(b.page, "Masqué aux professionnels"); n != 2 {
+		t.Errorf("%d documents are masked", n)
+	}
+	b.post("/documents/selection", url.Values{"token": {tokenOf(b)}, "doc": {angine}, "act": {"unmask"}}).at("/documents", "peuvent voir les documents cochés")
+	b.post("/documents/selection", url.Values{"token": {tokenOf(b)}, "doc": {zona, angine}, "act": {"write"}}).at("/messagerie/ecrire", "Zona", "angine")
 	b.open("/documents/"+angine).send("/documents/"+angine, "act", "pin").at("/documents/"+angine, "épinglé en tête", "Ne plus épingler")
 	b.open("/documents").at("/documents", "Épinglés").lists("angine", "École", "Zona")
 	b.open("/documents/"+zona).send("/documents/"+zona, "act", "archive").at("/documents/"+zona, "Le document est archivé", "Sortir des archives")

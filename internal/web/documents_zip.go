@@ -29,11 +29,18 @@ func (c *call) withSelection() error {
 	if len(ids) == 0 {
 		return c.to(back, "news.none-ticked")
 	}
-	switch c.form.value("act") {
+	switch act := c.form.value("act"); act {
 	case "download":
 		return c.zip(ids)
 	case "write":
 		return c.writeWith(ids)
+	case "mask", "unmask":
+		for _, id := range ids {
+			if err := documentDeeds[act].do(c, id); err != nil {
+				return err
+			}
+		}
+		return c.to(back, "news.documents-"+act)
 	case "file":
 		return c.after(c.s.hub.PutInFolder(c.ctx(), c.who.Actor, c.form.value("dossier"), ids...), back, "news.documents-filed")
 	}
