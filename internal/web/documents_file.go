@@ -229,7 +229,7 @@ const readStyle = `:root{color-scheme:light dark}
 body{font:1.0625rem/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;margin:0 auto;padding:1rem 1.25rem 2rem;max-width:46rem;overflow-wrap:anywhere;background:#fff;color:#12181f}
 h1,h2,h3{line-height:1.3;text-wrap:balance}h1{font-size:1.45rem}h2{font-size:1.2rem;border-bottom:1px solid #c3ced3;padding-bottom:.25rem;margin-top:1.8rem}h3{font-size:1.05rem}
 table{border-collapse:collapse;width:100%;margin:.75rem 0;font-size:.97em}caption{text-align:left;font-weight:600;padding:.25rem 0}
-th,td{border:1px solid #c3ced3;padding:.35rem .5rem;text-align:left;vertical-align:top}th{background:#f3f7f8}
+th,td{border:1px solid #c3ced3;padding:.35rem .5rem;text-align:left;vertical-align:top;overflow-wrap:normal;hyphens:auto}.wide{overflow-x:auto}th{background:#f3f7f8}
 pre{font:inherit;white-space:pre-wrap;margin:0}.soft{color:#4a5661}.away{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 @media (prefers-color-scheme:dark){body{background:#12181f;color:#eef2f5}h2,th,td{border-color:#35434e}th{background:#1b242d}.soft{color:#b3c0c9}}`
 
@@ -246,6 +246,10 @@ var (
 `))
 )
 
+// wide lets a table be wider than the page of a phone, and be moved by the keyboard
+// then. What package cda makes has no other tables than these.
+var wide = strings.NewReplacer("<table", `<div class="wide" tabindex="0"><table`, "</table>", "</table></div>")
+
 // readDocument shows the text of a document in a page of its own that can do
 // nothing: it runs no script, loads nothing and is nobody's origin. What is HTML
 // in it was made from scratch by package cda.
@@ -255,6 +259,7 @@ func (c *call) readDocument() error {
 		return err
 	}
 	html, text, inside := readable(v.Entry.MediaType, b)
+	html = wide.Replace(html)
 	r := readView{Lang: french, Title: v.Entry.Title, HTML: template.HTML(html), Text: text, Nothing: c.words("documents.no-text"), Framed: c.r.URL.Query().Has("cadre")} //nolint:gosec // see above
 	if inside != nil {
 		r.Nothing = c.words("documents.inside")

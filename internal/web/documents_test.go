@@ -2,6 +2,7 @@ package web
 
 import (
 	"archive/zip"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -260,6 +261,25 @@ func (h *house) raw(b *browser, path string) string {
 	body, err := io.ReadAll(resp.Body)
 	h.must(err)
 	return string(body)
+}
+
+// TestAPDFWithinAReportIsShown: many reports are a CDA cover around a PDF.
+func TestAPDFWithinAReportIsShown(t *testing.T) {
+	h := newHouse(t)
+	b := h.browser().activates()
+	cover := h.someCDA("1.2.250.1.999.2", "Radiographie")
+	before, rest, _ := strings.Cut(cover, "<structuredBody>")
+	_, after, _ := strings.Cut(rest, "</structuredBody>")
+	cover = before + `<nonXMLBody><text mediaType="application/pdf" representation="B64">` + base64.StdEncoding.EncodeToString([]byte(somePDF)) + "</text></nonXMLBody>" + after
+	h.files(1, h.record(b), hub.Submission{Content: []byte(cover)})
+	at := b.open("/documents").addressOf("Radiographie")
+	if b.open(at); !strings.Contains(b.page, `<iframe class="viewer wide-only" src="`+at+`/extrait#`) {
+		t.Errorf("its page shows something else:\n%s", b.page)
+	}
+	if b.open(at + "/extrait"); b.page != somePDF || b.header.Get("Content-Type") != "application/pdf" || b.header.Get("Content-Security-Policy") != inertPDF {
+		t.Errorf("within it is %q, %v", b.page, b.header)
+	}
+	b.open(at+"/lecture").at(at+"/lecture", "Ce document contient un fichier")
 }
 
 func TestAllIsDownloadedAtOnce(t *testing.T) {

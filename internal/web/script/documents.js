@@ -30,6 +30,8 @@
     var first = fresh.querySelector(".errors") || fresh;
     first.focus();
     window.scrollTo(0, 0);
+    var told = fresh.querySelector("[role=status]");
+    if (told) window.say(told.textContent);
   }
 
   function send(form) {
