@@ -152,7 +152,7 @@ func TestDocumentsArePutInOrder(t *testing.T) {
 		t.Errorf("%d documents are masked", n)
 	}
 	b.post("/documents/selection", url.Values{"token": {tokenOf(b)}, "doc": {angine}, "act": {"unmask"}}).at("/documents", "peuvent voir les documents cochés")
-	b.post("/documents/selection", url.Values{"token": {tokenOf(b)}, "doc": {zona, angine}, "act": {"write"}}).at("/messagerie/ecrire", "Zona", "angine")
+	b.post("/documents/selection", url.Values{"token": {tokenOf(b)}, "doc": {zona, angine}, "act": {"write"}}).at("/messagerie/ecrire", "Aucun professionnel ne vous a encore écrit")
 	b.open("/documents/"+angine).send("/documents/"+angine, "act", "pin").at("/documents/"+angine, "épinglé en tête", "Ne plus épingler")
 	b.open("/documents").at("/documents", "Épinglés").lists("angine", "École", "Zona")
 	b.open("/documents/"+zona).send("/documents/"+zona, "act", "archive").at("/documents/"+zona, "Le document est archivé", "Sortir des archives")
