@@ -313,7 +313,9 @@ func (x *threadIndex) group() {
 			all = append(all, l)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b *listed) int { return a.received.Compare(b.received) })
+	slices.SortStableFunc(all, func(a, b *listed) int { // within one second, an answer comes after what it answers
+		return cmp.Or(a.received.Compare(b.received), cmp.Compare(len(a.refs), len(b.refs)))
+	})
 	said := make([]thread.Message, len(all))
 	for i, l := range all {
 		said[i] = thread.Message{ID: l.name, Refs: l.refs}
