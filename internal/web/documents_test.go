@@ -105,8 +105,8 @@ func TestDocumentsAreAdded(t *testing.T) {
 		t.Errorf("what was typed is lost: %d", b.status)
 	}
 	b.adds("/documents", "fichiers", "Ordonnance Martin.pdf:"+somePDF, "fichiers", "photo.png:"+somePNG, "fichiers", "jeu.exe:MZ\x00\x01", "fichiers", "rien.txt:", "genre", "care", "masquer", "yes", "date", "2026-11-02")
-	b.at("/documents/ajouter", "2 fichiers sont dans le dossier", "Ce type de fichier n'est pas accepté", "Ce fichier est vide", "Pas ajouté")
-	b.adds("/documents", "fichiers", "autre nom.pdf:"+somePDF, "genre", "report").at("/documents/ajouter", "était déjà dans le dossier")
+	b.at("/documents/ajouter", "2 fichiers sont ajoutés", "Ce type de fichier n'est pas accepté", "Ce fichier est vide", "Pas ajouté")
+	b.adds("/documents", "fichiers", "autre nom.pdf:"+somePDF, "genre", "report").at("/documents/ajouter", "était déjà là")
 	b.open("/documents").at("/documents", "Tous 2", "Ordonnances et soins 2", "Novembre 2026", "Masqué aux professionnels", "Déposé par vous")
 	b.lists("photo", "Ordonnance Martin")
 	b.open(b.addressOf("photo")).at(b.path, "photo", "2 novembre 2026", "Image,", "Il est masqué")
@@ -119,7 +119,7 @@ func TestWhatIsTooLargeIsToldAndTheRestIsKept(t *testing.T) {
 	h := newHouse(t)
 	b := h.browser().activates()
 	big := strings.Repeat("x", maxDeposit)
-	b.adds("/documents", "fichiers", "petit.pdf:"+somePDF, "fichiers", "film.pdf:"+big, "genre", "other").at("/documents/ajouter", "1 fichier est dans le dossier", "l'ensemble dépassait 50 Mo")
+	b.adds("/documents", "fichiers", "petit.pdf:"+somePDF, "fichiers", "film.pdf:"+big, "genre", "other").at("/documents/ajouter", "1 fichier est ajouté", "l'ensemble dépassait 50 Mo")
 	b.adds("/documents", "titre", "Mon film", "genre", "other", "fichiers", "film.pdf:x"+big).at("/documents/ajouter", "C'est trop lourd : 50 Mo au plus")
 	if !strings.Contains(b.page, `value="Mon film"`) {
 		t.Error("what was typed is lost")
@@ -354,7 +354,7 @@ func TestAProfessionalFilesWhatIsToBeAnnounced(t *testing.T) {
 	root := "/patients/" + k.record + "/documents"
 	opt.open(root).at(root, "Vous ne voyez de ce dossier que ce que vous y déposez", "Ajouter un premier document")
 	opt.adds(root, "fichiers", "x.pdf:"+somePDF).at(root+"/ajouter", "Choisissez une des réponses")
-	opt.adds(root, "fichiers", "x.pdf:"+somePDF, "type", "11488-4", "titre", "Fond d'œil", "visible", "announce").at(root+"/ajouter", "1 fichier est dans le dossier")
+	opt.adds(root, "fichiers", "x.pdf:"+somePDF, "type", "11488-4", "titre", "Fond d'œil", "visible", "announce").at(root+"/ajouter", "1 fichier est ajouté")
 	opt.open(root).at(root, "Pas encore annoncé au patient").lists("Fond d'œil")
 	at := opt.addressOf("Fond d'œil")
 	jeanne := k.browser().signsIn()

@@ -110,7 +110,7 @@ func (c *call) newPapers() (n novelty, err error) {
 		}
 		if n.Total++; n.Total <= mostNews {
 			_, own, _ := strings.Cut(d.ID, ".")
-			n.First = append(n.First, newThing{d.Entry.Title, d.Entry.Author.Name, dateOf(&d.Entry), filesAt + "/" + own})
+			n.First = append(n.First, newThing{d.Entry.Title, c.authorOf(&d.Entry), dateOf(&d.Entry), filesAt + "/" + own})
 		}
 	}
 	return n, err

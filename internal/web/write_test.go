@@ -200,7 +200,7 @@ func TestAPatientWritesToWhoWroteToThem(t *testing.T) {
 	jeanne.open(composePath).at(composePath, "Vous ne pouvez pas écrire ici", "c'est toujours lui qui commence")
 
 	_, m := k.written("Vos résultats")
-	jeanne.open(composePath).at(composePath, "Dr Éric THOMAS", "RPPS vérifié", "Médecin", "jamais pour une urgence", "18 Mo")
+	jeanne.open(composePath).at(composePath, "Dr Éric THOMAS", "Identité vérifiée", "Médecin", "jamais pour une urgence", "18 Mo")
 	for _, part := range []string{"Demander un accusé", "Mettre fin", `name="recipient"`} {
 		if strings.Contains(jeanne.page, part) {
 			t.Errorf("a patient is offered %s", part)
