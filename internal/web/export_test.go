@@ -119,7 +119,7 @@ func TestAHolderTakesEverythingAwayAndNothingOfAnother(t *testing.T) {
 	checkOffline(t, files)
 	jeanne.open("/exporter").at("/exporter", "Dernier téléchargement le", "complet")
 	jeanne.open("/exporter/avancement").at("/exporter/avancement", "complet")
-	jeanne.open("/activite").at("/activite", "a reçu tout le dossier, jusqu'au bout")
+	jeanne.open("/activite").at("/activite", "Vous avez reçu tout le dossier, jusqu'au bout")
 	jeanne.open("/fermer").at("/fermer", "Avant de fermer, gardez une copie de tout")
 }
 

@@ -49,7 +49,7 @@ func TestACarerIsInvitedActsAndIsEnded(t *testing.T) {
 	paul.open("/proches").at("/proches", "Jeanne HÉRON vous invite à être son aidant", "Voir l'activité", "31 janvier 2027")
 	paul.send("/proches/reponse", "answer", "accept").at("/proches", "C'est accepté", "Vous êtes son aidant")
 	paul.open("/proches/"+record).at("/proches/"+record, "Vous êtes dans l'espace de Jeanne HÉRON", "Cette personne vous fait confiance", "Voir son activité")
-	paul.open("/proches/"+record+"/activite").at("/proches/"+record+"/activite", "Vous êtes dans l'espace de", "Paul GEAI")
+	paul.open("/proches/"+record+"/activite").at("/proches/"+record+"/activite", "Vous êtes dans l'espace de", "Vous avez consulté cet historique")
 	if strings.Contains(paul.page, "/proches/"+record+"/acces") {
 		t.Error("he is shown what he may not do")
 	}
@@ -123,9 +123,9 @@ func TestAParentDecidesForAChildLater(t *testing.T) {
 	b.open(at).at(at, "Vous décidez ici en son nom", "Régler les accès", "Voir qui l'aide").open(at+"/acces").at(at+"/acces", "Vous êtes dans l'espace de Lina HÉRON")
 	b.send(at+"/acces", "professional", thomas, "act", "block").at(at+"/acces", "Bloqué")
 	b.send(at+"/acces/choix", "centre15", "yes").at(at+"/acces", "C'est enregistré")
-	b.open(at+"/activite").at(at+"/activite", "Jeanne HÉRON, pour Lina HÉRON", "a bloqué un professionnel")
+	b.open(at+"/activite").at(at+"/activite", "Vous avez certifié représenter", "Vous avez bloqué un professionnel")
 	b.open(at + "/activite?sans-moi=yes").at(at + "/activite")
-	if strings.Contains(text(b.page), "a bloqué un professionnel") {
+	if strings.Contains(text(b.page), "Vous avez bloqué un professionnel") {
 		t.Error("her own acts are not left out")
 	}
 	b.open(at+"/aidants/inviter").send(at+"/aidants/inviter", "person", h.address(paul), "kind", "representative").at(at+"/aidants", "L'invitation est envoyée", "Représentant légal")

@@ -5,7 +5,7 @@ import "testing"
 func TestAProfessionalChoosesTheDayOnWhichADocumentShows(t *testing.T) {
 	k := newClinic(t)
 	root := "/patients/" + k.record + "/documents"
-	b := k.finds(1).adds(root, "fichiers", "x.pdf:"+somePDF, "type", "11488-4", "titre", "Biopsie", "visible", "announce").at(root+"/ajouter", "1 fichier est dans le dossier")
+	b := k.finds(1).adds(root, "fichiers", "x.pdf:"+somePDF, "type", "11488-4", "titre", "Biopsie", "visible", "announce").at(root+"/ajouter", "1 fichier est ajouté")
 	at := b.open(root).addressOf("Biopsie")
 	filed := k.now
 	b.open(at).at(at, "Annonce au patient", "le patient verra ce document le "+day("fr", filed.AddDate(0, 1, 0)),
