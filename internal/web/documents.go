@@ -201,12 +201,13 @@ type documentFilter struct {
 
 // The orders of a list.
 const (
-	byDate   = "date"
+	byDate   = "date" // the latest first
+	byAge    = "ancien"
 	byTitle  = "nom"
 	byAuthor = "auteur"
 )
 
-var documentSorts = []string{byDate, byTitle, byAuthor}
+var documentSorts = []string{byDate, byAge, byTitle, byAuthor}
 
 func (c *call) documentFilter() documentFilter {
 	q := c.r.URL.Query()
@@ -283,7 +284,7 @@ func (f documentFilter) takes(l documentLine, zone *time.Location) bool {
 // rest.
 func (f documentFilter) order(list []documentLine) {
 	key := map[string]string{}
-	if f.Sort != byDate {
+	if f.Sort == byTitle || f.Sort == byAuthor {
 		for _, l := range list {
 			name := l.Title
 			if f.Sort == byAuthor {
@@ -298,6 +299,9 @@ func (f documentFilter) order(list []documentLine) {
 				return -1
 			}
 			return 1
+		}
+		if f.Sort == byAge {
+			a, b = b, a
 		}
 		return cmp.Or(cmp.Compare(key[a.ID], key[b.ID]), b.Date.Compare(a.Date), b.Filed.Compare(a.Filed))
 	})

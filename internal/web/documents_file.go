@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"html/template"
 	"io"
 	"mime"
 	"net/http"
@@ -48,15 +47,15 @@ func (c *call) documentInside() error {
 	if err != nil {
 		return err
 	}
-	_, _, inside := readable(v.Entry.MediaType, b)
-	if inside == nil {
+	d, err := cda.Parse(b, cda.Limits{})
+	if err != nil || d.Embedded == nil {
 		return fmt.Errorf("web: nothing inside: %w", fault.NotFound)
 	}
-	b, err = inside.Bytes()
+	b, err = d.Embedded.Bytes()
 	if err != nil {
 		return err
 	}
-	kind := mediaType(inside.MediaType)
+	kind := mediaType(d.Embedded.MediaType)
 	return c.file(v.ID+"/extrait", readableName(&v.Entry)+extensionOf(kind), kind, wholeFile(b))
 }
 
@@ -212,69 +211,6 @@ func extensionOf(mediaType string) string {
 		return e
 	}
 	return ".bin"
-}
-
-// readView is what a document is read as.
-type readView struct {
-	Lang, Title string
-	HTML        template.HTML
-	Text        string
-	Nothing     string
-	Framed      bool // beneath its title
-}
-
-// readStyle is all the style that a document that is read has. It is in the page,
-// which may load nothing.
-const readStyle = `:root{color-scheme:light dark}
-body{font:1.0625rem/1.6 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif;margin:0 auto;padding:1rem 1.25rem 2rem;max-width:46rem;overflow-wrap:anywhere;background:#fff;color:#12181f}
-h1,h2,h3{line-height:1.3;text-wrap:balance}h1{font-size:1.45rem}h2{font-size:1.2rem;border-bottom:1px solid #c3ced3;padding-bottom:.25rem;margin-top:1.8rem}h3{font-size:1.05rem}
-table{border-collapse:collapse;width:100%;margin:.75rem 0;font-size:.97em}caption{text-align:left;font-weight:600;padding:.25rem 0}
-th,td{border:1px solid #c3ced3;padding:.35rem .5rem;text-align:left;vertical-align:top;overflow-wrap:normal;hyphens:auto}.wide{overflow-x:auto}th{background:#f3f7f8}
-pre{font:inherit;white-space:pre-wrap;margin:0}.soft{color:#4a5661}.away{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-@media (prefers-color-scheme:dark){body{background:#12181f;color:#eef2f5}h2,th,td{border-color:#35434e}th{background:#1b242d}.soft{color:#b3c0c9}}`
-
-var (
-	readPolicy = func() string {
-		sum := sha256.Sum256([]byte(readStyle))
-		return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; sandbox; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
-	}()
-	readPage = template.Must(template.New("").Parse(`<!DOCTYPE html>
-<html lang="{{.Lang}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title><style>` + readStyle + `</style></head>
-<body><main><h1{{if .Framed}} class="away"{{end}}>{{.Title}}</h1>
-{{if .HTML}}{{.HTML}}{{else if .Text}}<pre>{{.Text}}</pre>{{else}}<p class="soft" lang="{{.Lang}}">{{.Nothing}}</p>{{end}}
-</main></body></html>
-`))
-)
-
-// wide lets a table be wider than the page of a phone, and be moved by the keyboard
-// then. What package cda makes has no other tables than these.
-var wide = strings.NewReplacer("<table", `<div class="wide" tabindex="0"><table`, "</table>", "</table></div>")
-
-// readDocument shows the text of a document in a page of its own that can do
-// nothing: it runs no script, loads nothing and is nobody's origin. What is HTML
-// in it was made from scratch by package cda.
-func (c *call) readDocument() error {
-	v, b, err := c.openWhole()
-	if err != nil {
-		return err
-	}
-	html, text, inside := readable(v.Entry.MediaType, b)
-	html = wide.Replace(html)
-	r := readView{Lang: french, Title: v.Entry.Title, HTML: template.HTML(html), Text: text, Nothing: c.words("documents.no-text"), Framed: c.r.URL.Query().Has("cadre")} //nolint:gosec // see above
-	if inside != nil {
-		r.Nothing = c.words("documents.inside")
-	}
-	var page bytes.Buffer
-	if err := readPage.Execute(&page, r); err != nil {
-		return fmt.Errorf("web: document: %v: %w", err, fault.Internal)
-	}
-	h := c.w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", readPolicy)
-	if c.r.Method != http.MethodHead {
-		_, _ = c.w.Write(page.Bytes())
-	}
-	return nil
 }
 
 // steady is where a file goes that may take long, as long as somebody takes it.

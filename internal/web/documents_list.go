@@ -166,9 +166,9 @@ func (c *call) groups(list []documentLine, f documentFilter) (groups []documentG
 		switch {
 		case l.Pinned:
 			title = c.words("documents.pinned")
-		case f.Sort == byDate:
+		case f.Sort == byDate, f.Sort == byAge:
 			title = c.month(l.Date)
-		case f.Sort != byDate && len(groups) > 0 && groups[0].Lines[0].Pinned:
+		case len(groups) > 0 && groups[0].Lines[0].Pinned:
 			title = c.words("documents.others")
 		}
 		if n := len(groups); n == 0 || groups[n-1].Title != title {

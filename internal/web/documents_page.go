@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"vaguemestre/internal/cda"
 	"vaguemestre/internal/document"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/filing"
@@ -194,25 +193,3 @@ func (c *call) withdrawnPage() error {
 	v.Groups = []documentGroup{{Lines: lines}}
 	return c.page("documents/withdrawn", "documents.withdrawn", v)
 }
-
-// readable makes of a document what can be read: the sections of a CDA, as HTML
-// that package cda has made from scratch, or plain text; and finds the file within
-// a CDA that is but a cover.
-func readable(mediaType string, file []byte) (html, text string, inside *cda.Embedded) {
-	if kindOf(mediaType) != kindCDA {
-		return "", document.ReadText(mediaType, file, maxReadable), nil
-	}
-	d, err := cda.Parse(file, cda.Limits{})
-	if err != nil {
-		return "", "", nil
-	}
-	if d.Embedded != nil {
-		if b, err := d.Embedded.Bytes(); err == nil {
-			text = document.ReadText(d.Embedded.MediaType, b, maxReadable)
-		}
-	}
-	return d.HTML(), text, d.Embedded
-}
-
-// maxReadable bounds the text of a document that is shown, in bytes.
-const maxReadable = 512 << 10

@@ -15,6 +15,7 @@ import (
 
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/patient"
+	"vaguemestre/policy"
 	"vaguemestre/vault"
 )
 
@@ -133,7 +134,7 @@ func TestDocumentsArePutInOrder(t *testing.T) {
 	for _, d := range []struct{ name, kind, date string }{{"Zona", "report", "2026-03-02"}, {"École", "certificate", "2026-09-01"}, {"angine", "report", "2025-01-15"}} {
 		b.adds("/documents", "fichiers", d.name+".txt:Texte de "+d.name, "genre", d.kind, "date", d.date).at("/documents/ajouter", "1 fichier")
 	}
-	b.open("/documents").lists("École", "Zona", "angine").open("/documents?tri=nom").lists("angine", "École", "Zona")
+	b.open("/documents").lists("École", "Zona", "angine").open("/documents?tri=nom").lists("angine", "École", "Zona").open("/documents?tri=ancien").lists("angine", "Zona", "École")
 	b.open("/documents?de=2026-01-01&a=2026-08-31").lists("Zona").open("/documents?genre=pdf").at("/documents", "Aucun document ne correspond").open("/documents?rayon=CPT_REND").lists("Zona", "angine")
 	b.open("/documents?rayon=%27--&tri=x&page=99&dossier=../..&genre=%3Cb%3E").at("/documents").lists("École", "Zona", "angine")
 
@@ -226,7 +227,7 @@ func TestAFileCanDoNothingInABrowser(t *testing.T) {
 	if frame := b.header.Get("Content-Security-Policy"); !strings.Contains(frame, "frame-src 'self'") || !strings.Contains(b.page, `src="`+at+`/lecture?cadre=1" sandbox`) {
 		t.Errorf("its page: %s", frame)
 	}
-	b.open(at+"/lecture").at(at+"/lecture", "Biochimie", "Glycémie 0,97 g/L")
+	b.open(at+"/lecture").at(at+"/lecture", "Biochimie", "Glycémie 0,97 g/L", "Patient Jeanne HÉRON", "Né(e) le 29 février 1960", "Auteur Éric THOMAS", "20 novembre 2026")
 	raw := h.raw(b, at+"/lecture")
 	if !strings.Contains(raw, "&lt;script&gt;alert(1)&lt;/script&gt;") {
 		t.Errorf("a report that is read has lost what it says:\n%s", raw)
@@ -438,6 +439,10 @@ func TestAListOfManyDocumentsIsLight(t *testing.T) {
 		if page := h.raw(b, path); len(page) > 60<<10 || !strings.Contains(page, "</html>") {
 			t.Errorf("%s is %d bytes", path, len(page))
 		}
+	}
+	b.open("/documents/comme").send("/documents/comme", "comme", string(policy.Physician)).at("/documents/comme", "120 documents visibles, sur 120", "Les 30 premiers")
+	if len(b.page) > 55<<10 {
+		t.Errorf("what a physician sees is %d bytes", len(b.page))
 	}
 	b.open("/documents").at("/documents", "Tous 120", "Page 1 sur 3")
 	if n := len(b.listed()); n != documentsPage {

@@ -105,8 +105,12 @@ type seeAsView struct {
 	As          string // of whom it is told; "" where nothing was asked yet
 	Seen        []documentLine
 	Unseen      []documentLine
-	Sees, All   int
+	Sees        int // documents, of which Seen are the first…
+	Missed, All int
 }
+
+// seenAs bounds each of the lists of what somebody else sees, and does not.
+const seenAs = 30
 
 // often are the professions that people ask for.
 var often = []policy.Profession{policy.Physician, policy.Pharmacist, policy.Nurse, policy.Dentist, policy.Physiotherapist, policy.Midwife}
@@ -190,6 +194,7 @@ func (c *call) seeAs() error {
 		}
 	}
 	v.Sees, v.All = len(v.Seen), len(cab.Documents)
-	v.Seen, v.Unseen = v.Seen[:min(len(v.Seen), 2*documentsPage)], v.Unseen[:min(len(v.Unseen), documentsPage)]
+	v.Missed = len(v.Unseen)
+	v.Seen, v.Unseen = v.Seen[:min(len(v.Seen), seenAs)], v.Unseen[:min(len(v.Unseen), seenAs)]
 	return c.page("documents/as", "documents.as", v)
 }
