@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"io"
 
 	"vaguemestre/internal/outbox"
 	"vaguemestre/internal/store"
@@ -104,7 +105,7 @@ func (t *Takeout) begin(ctx context.Context) error {
 		return err
 	}
 	now := t.h.Now().UTC()
-	t.progress = outbox.Export{Began: now, Of: l.Documents + l.Messages}
+	t.progress = outbox.Export{Began: now, Of: l.Size}
 	return t.tell(ctx)
 }
 
@@ -116,4 +117,31 @@ func (t *Takeout) tell(ctx context.Context) error {
 	}
 	t.progress.Told = now
 	return t.h.commit(ctx, t.part, func(x *tx) error { return outbox.SaveExport(x, x.Scope, t.progress) })
+}
+
+// told is a Content of which it is told how far it has been read.
+type told struct {
+	Content
+	t   *Takeout
+	ctx context.Context
+}
+
+// ReadRange implements Content.
+func (c *told) ReadRange(w io.Writer, off, n int64) error {
+	return c.Content.ReadRange(&telling{w, c}, off, n)
+}
+
+type telling struct {
+	io.Writer
+	of *told
+}
+
+// Write implements io.Writer.
+func (c *telling) Write(b []byte) (int, error) {
+	n, err := c.Writer.Write(b)
+	c.of.t.progress.Done += int64(n)
+	if err == nil {
+		err = c.of.t.tell(c.of.ctx)
+	}
+	return n, err
 }

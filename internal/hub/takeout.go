@@ -187,7 +187,6 @@ func (t *Takeout) Documents(ctx context.Context) (list []DocumentView, damaged i
 // Document opens the file of a document. One that the actor may not see any more
 // is fault.NotFound.
 func (t *Takeout) Document(ctx context.Context, d DocumentView) (Content, error) {
-	t.progress.Done++
 	return t.file(ctx, d, func(d vault.Document) vault.Ref { return d.Entry.Object })
 }
 
@@ -211,7 +210,7 @@ func (t *Takeout) file(ctx context.Context, d DocumentView, which func(vault.Doc
 			return fmt.Errorf("hub: take out: %w", fault.NotFound)
 		}
 		b, err := t.h.read(ctx, r, t.part, now.Session, which(now))
-		c = fileContent(b)
+		c = &told{fileContent(b), t, ctx}
 		return err
 	})
 	return c, err
@@ -269,7 +268,6 @@ func (m *Mailbox) takenFolders(ctx context.Context) (list []mailbox.Folder, err 
 // message opens one message, and every part of it once, so that what is damaged
 // shows before any of it is handed out.
 func (t *Takeout) message(ctx context.Context, f mailbox.Folder, n mailbox.Message) (m TakenMessage, err error) {
-	t.progress.Done++
 	m = TakenMessage{Folder: f.Name, Received: n.Received, Flags: n.Flags, Size: n.Size}
 	if _, err := t.still(ctx); err != nil {
 		return m, err
@@ -278,7 +276,7 @@ func (t *Takeout) message(ctx context.Context, f mailbox.Folder, n mailbox.Messa
 	if err != nil {
 		return m, err
 	}
-	m.Envelope, m.Content = c.item.Envelope, c
+	m.Envelope, m.Content = c.item.Envelope, &told{c, t, ctx}
 	if t.hidden[m.Envelope.MessageID] {
 		return m, fmt.Errorf("hub: take out: %w", fault.NotFound)
 	}

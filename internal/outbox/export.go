@@ -11,7 +11,7 @@ import (
 // the last time, or now. The zero value is that nobody ever did.
 type Export struct {
 	Began, Told time.Time
-	Done, Of    int       // documents and messages
+	Done, Of    int64     // bytes of documents and messages
 	Ended       time.Time `json:",omitzero"`
 	Whole       bool      `json:",omitempty"` // at the end
 }

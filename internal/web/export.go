@@ -38,7 +38,8 @@ type exporter interface {
 // ended or goes on.
 type exportView struct {
 	hub.Luggage
-	Size string
+	Size     string
+	Done, Of string
 }
 
 // Part is how much of an export that goes on has been sent, of a hundred.
@@ -46,7 +47,11 @@ func (v exportView) Part() int {
 	if v.Last.Of == 0 {
 		return 0
 	}
-	return min(100*v.Last.Done/v.Last.Of, 99) // the trail comes last
+	return int(min(100*v.Last.Done/v.Last.Of, 99)) // the trail comes last
+}
+
+func (c *call) exportView(l hub.Luggage) exportView {
+	return exportView{l, c.size(l.Size), c.size(min(l.Last.Done, l.Last.Of)), c.size(l.Last.Of)}
 }
 
 // Cut reports whether the last export was not whole.
@@ -60,7 +65,7 @@ func (c *call) exportPage() error {
 	if err != nil {
 		return err
 	}
-	return c.page("export/export", "export.title", exportView{l, c.size(l.Size)})
+	return c.page("export/export", "export.title", c.exportView(l))
 }
 
 // exportProgress is that page without what takes long to count: where a script
@@ -70,7 +75,7 @@ func (c *call) exportProgress() error {
 	if err != nil {
 		return err
 	}
-	return c.page("export/progress", "export.progress.title", exportView{Luggage: l})
+	return c.page("export/progress", "export.progress.title", c.exportView(l))
 }
 
 // export sends everything. It ends when nobody takes it any more: what is written
