@@ -120,7 +120,7 @@ func TestAParentDecidesForAChildLater(t *testing.T) {
 	b.send("/proches/enfants", "decision", "open", "certify", "yes").at("/proches/enfants", "C'est fait", "Espace ouvert")
 	record := regexp.MustCompile(`href="/proches/([a-z2-7]{26})"`).FindStringSubmatch(b.page)[1]
 	at := "/proches/" + record
-	b.open(at).at(at, "Vous décidez ici en son nom", "Régler les accès", "Voir qui l'aide").open(at+"/acces").at(at+"/acces", "Vous êtes dans l'espace de Lina HÉRON")
+	b.open(at).at(at, "Vous décidez ici en son nom", "Régler les accès", "Voir qui l'aide").open(at+"/acces").at(at+"/acces", "Vous êtes dans l'espace de Lina HÉRON", "Ses professionnels de santé").lacks("mes documents", "Vos professionnels")
 	b.send(at+"/acces", "professional", thomas, "act", "block").at(at+"/acces", "Bloqué")
 	b.send(at+"/acces/choix", "centre15", "yes").at(at+"/acces", "C'est enregistré")
 	b.open(at+"/activite").at(at+"/activite", "Vous avez certifié représenter", "Vous avez bloqué un professionnel")
