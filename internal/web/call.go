@@ -172,6 +172,28 @@ func (c *call) enter(e hub.Entry, news string) error {
 		c.set(deviceCookie, e.Trust, hub.TrustLife)
 	}
 	c.newSeed()
-	c.unset(enrolCookie, ticketCookie, boxCookie)
-	return c.to(homePath, news)
+	c.unset(enrolCookie, ticketCookie, boxCookie, placeCookie)
+	place := homePath
+	if !c.kept(placeCookie, &place) || !c.s.known(place) {
+		place = homePath
+	}
+	return c.to(place, news)
+}
+
+// placeLife is how long somebody may take to sign in and be led to where they were
+// going.
+const placeLife = 15 * time.Minute
+
+// signInFirst leads to a door, and remembers what was asked for. What a form has
+// sent is not: to who signs in it is told that it was not taken.
+func (c *call) signInFirst(door string) error {
+	if c.r.Method == http.MethodPost {
+		return c.to(door, "news.session-over.sent")
+	}
+	if path := c.r.URL.Path; len(path) <= maxValue && c.s.known(path) {
+		if err := c.keep(placeCookie, path, placeLife); err != nil {
+			return err
+		}
+	}
+	return c.to(door, "news.session-over")
 }

@@ -24,6 +24,7 @@ const (
 	proofCookie   = "__Host-proof"   // proofs of an objection or a closing, sealed
 	newsCookie    = "__Host-news"    // what is told on the next page: a key of the catalogue
 	langCookie    = "__Host-lang"
+	placeCookie   = "__Host-place" // where somebody was going who has to sign in first, sealed
 )
 
 // maxCookie bounds what is put into one: browsers keep 4096 bytes with the name.

@@ -260,3 +260,23 @@ func TestNothingOfAPersonIsInAnAddressOrALog(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoHasToSignInFirstIsLedWhereTheyWereGoing, and to no other site.
+func TestWhoHasToSignInFirstIsLedWhereTheyWereGoing(t *testing.T) {
+	h := newHouse(t)
+	h.browser().activates()
+	b := h.browser()
+	b.open("/activite").at("/connexion", "Votre session est terminée")
+	h.now = h.now.Add(time.Minute)
+	b.send("/connexion", "login", login, "password", password).send("/connexion/code", "code", h.mail("jeanne@courriel.test")).at("/activite")
+	b.send("/deconnexion").signsIn()
+
+	late := h.browser()
+	late.open("/securite").at("/connexion")
+	h.now = h.now.Add(placeLife)
+	late.signsIn()
+
+	b.open("/securite")
+	h.now = h.now.Add(24 * time.Hour)
+	b.send("/securite/phrase", "phrase", "le héron gris").at("/connexion", "n'a pas été pris").signsIn()
+}

@@ -266,7 +266,7 @@ func (s *Server) run(c *call, to route) error {
 		return err
 	}
 	if to.signed && c.who == nil {
-		return c.to(to.by.door(), "news.session-over")
+		return c.signInFirst(to.by.door())
 	}
 	if to.signed && !to.by.has(c.who) {
 		return c.elsewhere()

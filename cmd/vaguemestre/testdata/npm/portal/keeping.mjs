@@ -27,7 +27,7 @@ export async function keepsTheKeys(hand) {
   await hand.at(/logiciel/)
   await hand.follow('C\'est fait')
   await hand.at('Sécurité')
-  await hand.press('Révoquer : Thunderbird')
+  await hand.press('Retirer : Thunderbird')
   await hand.told('Ce mot de passe ne sert plus.')
   await hand.press('Ajouter')
   await hand.at('Ajouter une application')
