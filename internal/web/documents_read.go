@@ -41,6 +41,7 @@ h1,h2,h3{line-height:1.3;text-wrap:balance}h1{font-size:1.45rem}h2{font-size:1.2
 table{border-collapse:collapse;width:100%;margin:.75rem 0;font-size:.97em}caption{text-align:left;font-weight:600;padding:.25rem 0}
 th,td{border:1px solid #c3ced3;padding:.35rem .5rem;text-align:left;vertical-align:top;overflow-wrap:normal;hyphens:auto}.wide{overflow-x:auto}th{background:#f3f7f8}
 pre{font:inherit;white-space:pre-wrap;margin:0}.soft{color:#4a5661}dl{display:grid;grid-template-columns:auto 1fr;gap:.1rem .9rem;margin:.5rem 0 1.25rem;padding:.6rem .9rem;border:1px solid #c3ced3;border-radius:8px;font-size:.95em}dt{color:#4a5661}dd{margin:0}.away{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+@media (max-width:30rem){dl{grid-template-columns:1fr}dd{margin:0 0 .3rem}}
 @media (prefers-color-scheme:dark){body{background:#12181f;color:#eef2f5}h2,th,td,dl{border-color:#35434e}th{background:#1b242d}.soft,dt{color:#b3c0c9}}`
 
 var (
