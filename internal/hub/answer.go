@@ -80,6 +80,7 @@ type cargo struct {
 	Cert    string      `json:",omitempty"` // fingerprint of the certificate it is sealed to
 	Sender  string      // canonical
 	Receipt string
+	Name    string `json:",omitempty"` // Message-ID, that a notice is found beside the mail
 
 	Arrival              time.Time
 	Notify               Notify // and what else the notice about this addressee takes (RFC 3461)
@@ -99,7 +100,7 @@ func (h *Hub) line(ctx context.Context, p *parcel, to addressee) (outbox.Line, [
 	}
 	asked := p.asked(to.Address)
 	c := cargo{
-		Filing: s.filing, Cert: to.Cert.Fingerprint(), Sender: p.Actor.Address.Canonical(), Receipt: p.receipt.ID,
+		Filing: s.filing, Cert: to.Cert.Fingerprint(), Sender: p.Actor.Address.Canonical(), Receipt: p.receipt.ID, Name: p.mail.MessageID(),
 		Arrival: p.receipt.Time, Notify: asked.Notify, Original: asked.Original, EnvelopeID: p.EnvelopeID,
 	}
 	if p.From.IsZero() {
@@ -231,6 +232,6 @@ func (h *Hub) settle(ctx context.Context, from store.Part, l outbox.Line, c carg
 		})
 	}
 	return h.report(ctx, from, dsn.Delivery{
-		To: c.Sender, EnvelopeID: c.EnvelopeID, Arrival: c.Arrival, Recipients: []dsn.Recipient{line},
+		To: c.Sender, EnvelopeID: c.EnvelopeID, Arrival: c.Arrival, Recipients: []dsn.Recipient{line}, Original: mentioned(c.Name),
 	}, done)
 }

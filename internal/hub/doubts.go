@@ -131,7 +131,7 @@ func (h *Hub) tellWithdrawn(ctx context.Context, part store.Part, d vault.Docume
 	line.RemarkEN = "A document of this message was withdrawn from the record. " + line.RemarkEN
 	return h.report(ctx, to, dsn.Delivery{
 		To: d.Entry.Sender, Arrival: d.Entry.Filed, Recipients: []dsn.Recipient{line},
-		Original: []byte("Message-ID: <" + d.Entry.MessageID + ">\r\n\r\n"),
+		Original: mentioned(d.Entry.MessageID),
 	}, func(*tx) (bool, error) { return true, nil })
 }
 

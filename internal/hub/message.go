@@ -93,13 +93,13 @@ func (h *Hub) Thread(ctx context.Context, a Actor, id MessageID) (v ThreadView, 
 		if err != nil {
 			return err
 		}
-		v, err = d.open(ctx, t, at)
+		v, err = d.open(ctx, x, t, at)
 		return err
 	})
 	return v, err
 }
 
-func (d *desk) open(ctx context.Context, t *threadOf, at *listed) (ThreadView, error) {
+func (d *desk) open(ctx context.Context, x *threadIndex, t *threadOf, at *listed) (ThreadView, error) {
 	v := ThreadView{ID: t.id(), At: at.id}
 	brought, err := d.brought(ctx)
 	if err != nil {
@@ -111,7 +111,7 @@ func (d *desk) open(ctx context.Context, t *threadOf, at *listed) (ThreadView, e
 	}
 	open := opened(messages, at)
 	for _, l := range messages {
-		one, err := d.message(ctx, l)
+		one, err := d.message(ctx, x, l)
 		if err != nil {
 			return v, err
 		}
@@ -125,7 +125,7 @@ func (d *desk) open(ctx context.Context, t *threadOf, at *listed) (ThreadView, e
 		}
 		v.Messages = append(v.Messages, one)
 	}
-	if err := d.tell(ctx, v.Messages, messages, notices); err != nil {
+	if err := d.tell(ctx, x, v.Messages, messages, notices); err != nil {
 		return v, err
 	}
 	v.Folder = listedIn(messages)
@@ -180,7 +180,7 @@ func listedIn(messages []*listed) mailbox.FolderID {
 }
 
 // message makes what the listing knows of a message.
-func (d *desk) message(ctx context.Context, l *listed) (Message, error) {
+func (d *desk) message(ctx context.Context, x *threadIndex, l *listed) (Message, error) {
 	own := sameAddress(l.from, d.actor.Address)
 	one := Message{
 		ID: l.id, Folder: l.at[0].folder, Received: l.received, More: l.more, Subject: l.subject, Own: own,
@@ -189,13 +189,13 @@ func (d *desk) message(ctx context.Context, l *listed) (Message, error) {
 		Trashed: l.only(mailbox.Trash), Notice: l.kind != aMessage,
 	}
 	var err error
-	if one.From, err = d.h.correspondent(ctx, l.from); err != nil {
+	if one.From, err = d.h.correspondent(ctx, x.known(l.from)); err != nil {
 		return one, err
 	}
 	if own {
 		one.From.Name = d.actor.Name
 	}
-	one.To, err = d.people(ctx, l.to)
+	one.To, err = d.people(ctx, x, l.to)
 	return one, err
 }
 

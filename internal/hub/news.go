@@ -17,9 +17,22 @@ import (
 	"vaguemestre/vault"
 )
 
-// Unread counts the messages of an actor's inbox that wait to be read: a figure,
-// and nothing of what is in them, so that no key is needed and no trail is left.
+// Unread counts what waits to be read in an actor's inbox: a figure, and nothing
+// of what is in it. Where the session reads its messages it is that of the threads,
+// as their list has it; else that of the messages, for which no key is needed and
+// no trail is left.
 func (h *Hub) Unread(ctx context.Context, a Actor) (n int, err error) {
+	if d := h.desks.take(deskKey{a.Part, a.Address, a.Session}, h.Now()); d != nil {
+		defer h.rise(d)
+		if err := d.Check(ctx); err != nil {
+			return 0, err
+		}
+		x, err := d.threads(ctx)
+		if err != nil {
+			return 0, err
+		}
+		return x.unread(mailbox.Inbox), nil
+	}
 	err = h.view(ctx, a.Part, func(r store.Reader) error {
 		if _, err := h.mayUse(r, a); err != nil {
 			return err

@@ -92,3 +92,12 @@ func (h *Hub) report(ctx context.Context, part store.Part, d dsn.Delivery, settl
 	}
 	return h.post(ctx, part, raw, d.Date, d.EnvelopeID, settle)
 }
+
+// mentioned is as much of a mail as a notice needs to be found beside it, where
+// nothing else of the mail is at hand.
+func mentioned(messageID string) []byte {
+	if messageID == "" {
+		return nil
+	}
+	return []byte("Message-ID: <" + messageID + ">\r\n\r\n")
+}

@@ -26,6 +26,7 @@ type threadIndex struct {
 	threads []*threadOf      // the newest first
 	where   map[MessageID]*listed
 	in      map[MessageID]*threadOf
+	called  map[string]string // what the mails call people, by address
 }
 
 // A folderIndex is what is known of one folder.
@@ -88,7 +89,7 @@ func (d *desk) threads(ctx context.Context) (*threadIndex, error) {
 	changed, err := d.changed(ctx, next)
 	if err != nil || len(changed) == 0 && d.index != nil && len(next.folders) == len(d.index.folders) {
 		if err == nil {
-			d.index = &threadIndex{next.folders, next.names, d.index.threads, d.index.where, d.index.in}
+			d.index = &threadIndex{next.folders, next.names, d.index.threads, d.index.where, d.index.in, d.index.called}
 		}
 		return d.index, err
 	}
@@ -289,7 +290,7 @@ func folderOrder(id mailbox.FolderID) int {
 
 // group makes the threads of what the folders hold.
 func (x *threadIndex) group() {
-	x.where, x.in = map[MessageID]*listed{}, map[MessageID]*threadOf{}
+	x.where, x.in, x.called = map[MessageID]*listed{}, map[MessageID]*threadOf{}, map[string]string{}
 	var all []*listed
 	ids := make([]mailbox.FolderID, 0, len(x.folders))
 	for id := range x.folders {
@@ -313,12 +314,14 @@ func (x *threadIndex) group() {
 			all = append(all, l)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b *listed) int { // within one second, an answer comes after what it answers
-		return cmp.Or(a.received.Compare(b.received), cmp.Compare(len(a.refs), len(b.refs)))
-	})
+	slices.SortStableFunc(all, func(a, b *listed) int { return a.received.Compare(b.received) })
 	said := make([]thread.Message, len(all))
 	for i, l := range all {
 		said[i] = thread.Message{ID: l.name, Refs: l.refs}
+		x.meet(l.from)
+		for _, a := range l.to {
+			x.meet(a)
+		}
 	}
 	for _, g := range thread.Group(said) {
 		t := &threadOf{}
@@ -326,10 +329,53 @@ func (x *threadIndex) group() {
 			t.add(all[i])
 			x.in[all[i].id] = t
 		}
+		t.order()
 		t.settle()
 		x.threads = append(x.threads, t)
 	}
 	slices.SortStableFunc(x.threads, func(a, b *threadOf) int { return b.last.Compare(a.last) })
+}
+
+// meet remembers what somebody is called.
+func (x *threadIndex) meet(a message.Address) {
+	if a.Name != "" {
+		x.called[strings.ToLower(a.Spec())] = a.Name
+	}
+}
+
+// known gives an address the name that other mails have for it, if it has none.
+func (x *threadIndex) known(a message.Address) message.Address {
+	if a.Name == "" {
+		a.Name = x.called[strings.ToLower(a.Spec())]
+	}
+	return a
+}
+
+// order puts a message after what it answers, whatever the clocks say.
+func (t *threadOf) order() {
+	byName := map[string]*listed{}
+	for _, l := range t.messages {
+		byName[l.name] = l
+	}
+	placed := make(map[*listed]bool, len(t.messages))
+	list := make([]*listed, 0, len(t.messages))
+	var put func(*listed)
+	put = func(l *listed) {
+		if placed[l] {
+			return
+		}
+		placed[l] = true
+		for _, ref := range l.refs {
+			if before := byName[ref]; before != nil && ref != "" {
+				put(before)
+			}
+		}
+		list = append(list, l)
+	}
+	for _, l := range t.messages {
+		put(l)
+	}
+	t.messages = list
 }
 
 func (t *threadOf) add(l *listed) { t.messages = append(t.messages, l) }

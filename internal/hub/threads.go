@@ -92,15 +92,10 @@ func (d *desk) list(ctx context.Context, s ThreadSearch) (ThreadList, error) {
 	if err != nil {
 		return ThreadList{}, err
 	}
-	list := ThreadList{Total: len(found), Folders: x.folderLines(), Kinds: d.actor.Role == policy.Patient}
-	for _, f := range list.Folders {
-		if f.ID == mailbox.Inbox {
-			list.Unread = f.Unread
-		}
-	}
+	list := ThreadList{Total: len(found), Unread: x.unread(mailbox.Inbox), Folders: x.folderLines(), Kinds: d.actor.Role == policy.Patient}
 	from := min(max(s.Page, 0)*ThreadsPerPage, len(found))
 	for _, t := range found[from:min(from+ThreadsPerPage, len(found))] {
-		l, err := d.line(ctx, t, at[t])
+		l, err := d.line(ctx, x, t, at[t])
 		if err != nil {
 			return ThreadList{}, err
 		}
@@ -141,6 +136,16 @@ func (x *threadIndex) folderLines() []FolderLine {
 		}
 	}
 	return list
+}
+
+// unread counts the threads with something in a folder that have unread messages.
+func (x *threadIndex) unread(folder mailbox.FolderID) (n int) {
+	for _, t := range x.threads {
+		if t.unread > 0 && slices.ContainsFunc(t.messages, func(l *listed) bool { return l.is(folder) }) {
+			n++
+		}
+	}
+	return n
 }
 
 // search returns the threads that are wanted, the newest first, and of each the
@@ -274,7 +279,7 @@ func (d *desk) brought(ctx context.Context) (by map[string][]vault.Document, err
 
 // line makes the line of a thread. at is the message it opens at, nil for the
 // thread as a whole.
-func (d *desk) line(ctx context.Context, t *threadOf, at *listed) (ThreadLine, error) {
+func (d *desk) line(ctx context.Context, x *threadIndex, t *threadOf, at *listed) (ThreadLine, error) {
 	line := ThreadLine{ID: t.id(), Last: t.last, Unread: t.unread, Files: t.files}
 	if at != nil {
 		line.ID = at.id
@@ -304,7 +309,7 @@ func (d *desk) line(ctx context.Context, t *threadOf, at *listed) (ThreadLine, e
 			others = append(others, l.from)
 		}
 	}
-	people, err := d.people(ctx, others)
+	people, err := d.people(ctx, x, others)
 	if err != nil {
 		return line, err
 	}
@@ -318,13 +323,13 @@ func (d *desk) line(ctx context.Context, t *threadOf, at *listed) (ThreadLine, e
 }
 
 // people returns who is behind addresses, each once, without the actor.
-func (d *desk) people(ctx context.Context, list []message.Address) ([]Correspondent, error) {
+func (d *desk) people(ctx context.Context, x *threadIndex, list []message.Address) ([]Correspondent, error) {
 	var people []Correspondent
 	for _, a := range list {
 		if sameAddress(a, d.actor.Address) || slices.ContainsFunc(people, func(c Correspondent) bool { return strings.EqualFold(c.Address, a.Spec()) }) {
 			continue
 		}
-		c, err := d.h.correspondent(ctx, a)
+		c, err := d.h.correspondent(ctx, x.known(a))
 		if err != nil {
 			return nil, err
 		}

@@ -471,3 +471,60 @@ func checkIndex(t *rapid.T, m *Mailbox, x *threadIndex, folders []mailbox.Folder
 		t.Fatalf("%d places are in threads, of %d", len(seen), total)
 	}
 }
+
+// TestAThreadIsInOrderWhateverTheClocksSay: an answer is after what it answers,
+// even if a mail program put it there before.
+func TestAThreadIsInOrderWhateverTheClocksSay(t *testing.T) {
+	h := newHouse(t)
+	h.tells(thomas, alice, "a3", "<a1@test> <a2@test>", "Re: Un", "", "Trois.")
+	h.keeps(alice, mailbox.Sent, "Message-ID: <a2@test>\nFrom: Alice Petit <"+alice+">\nTo: <"+thomas+">\nSubject: Re: Un\nReferences: <a1@test>\n\nDeux.\n", mailbox.Seen)
+	h.tells(thomas, alice, "a1", "", "Un", "", "Un.")
+	v := h.first(h.login(alice), ThreadSearch{})
+	var got []string
+	for _, m := range v.Messages {
+		got = append(got, m.Body.Text)
+	}
+	if diff := cmp.Diff([]string{"Un.", "Deux.", "Trois."}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestPeopleAreCalledWhatOtherMailsCallThem: a patient is in no directory.
+func TestPeopleAreCalledWhatOtherMailsCallThem(t *testing.T) {
+	h := newHouse(t)
+	h.keeps(thomas, mailbox.Sent, "Message-ID: <a1@test>\nFrom: <"+thomas+">\nTo: <"+alice+">\nSubject: Un\n\nBonjour.\n", mailbox.Seen)
+	h.tells(thomas, alice, "a1", "", "Un", "", "Bonjour.")
+	a := h.login(thomas)
+	if v := h.first(a, ThreadSearch{Folder: mailbox.Sent}); v.Messages[0].To[0].Name != alice {
+		t.Errorf("before: %+v", v.Messages[0].To)
+	}
+	h.keeps(thomas, mailbox.Inbox, "Message-ID: <b1@test>\nFrom: Alice Petit <"+alice+">\nTo: <"+thomas+">\nSubject: Deux\n\nBonjour.\n", 0)
+	list, err := h.Threads(t.Context(), a, ThreadSearch{Folder: mailbox.Sent})
+	if err != nil || list.Threads[0].With[0].Name != "Alice Petit" || list.Threads[0].With[0].Address != alice {
+		t.Errorf("%+v, %v", list.Threads, err)
+	}
+}
+
+// TestAReceiptOfAPatientsMailIsFoundBesideIt: what left by the outbox is named in
+// its notice.
+func TestAReceiptOfAPatientsMailIsFoundBesideIt(t *testing.T) {
+	h := newHouse(t)
+	h.tells(thomas, alice, "a1", "", "Un", "", "Bonjour.")
+	h.keeps(alice, mailbox.Sent, "Message-ID: <a2@test>\nFrom: <"+alice+">\nTo: <"+thomas+">\nSubject: Re: Un\nReferences: <a1@test>\n\nMerci.\n", mailbox.Seen)
+	a := h.login(alice)
+	d := Delivery{Actor: a, From: a.Address, Protocol: "ESMTPSA", Hello: "lps.test", To: []Recipient{{Address: addr(thomas), Notify: NotifySuccess}},
+		Mail: []byte("Message-ID: <a2@test>\r\nFrom: <" + alice + ">\r\nTo: <" + thomas + ">\r\nSubject: Re: Un\r\nReferences: <a1@test>\r\n\r\nMerci.\r\n")}
+	if _, err := h.Deliver(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.CarryAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	v := h.first(a, ThreadSearch{})
+	if len(v.Messages) != 2 || len(v.Messages[1].Told) != 1 || v.Messages[1].Told[0].State != WasDelivered {
+		t.Errorf("%+v", v.Messages)
+	}
+	if n, err := h.Unread(t.Context(), a); n != 1 || err != nil {
+		t.Errorf("%d threads are unread, want the one with the message: %v", n, err)
+	}
+}

@@ -38,13 +38,13 @@ const (
 )
 
 // tell puts the notices of a thread under the messages they speak of.
-func (d *desk) tell(ctx context.Context, messages []Message, of, notices []*listed) error {
+func (d *desk) tell(ctx context.Context, x *threadIndex, messages []Message, of, notices []*listed) error {
 	for _, n := range notices {
 		i := slices.IndexFunc(of, func(l *listed) bool { return l.name != "" && l.kind == aMessage && slices.Contains(n.refs, l.name) })
 		if i < 0 {
 			continue
 		}
-		told, err := d.told(ctx, n)
+		told, err := d.told(ctx, x, n)
 		if err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ func (d *desk) tell(ctx context.Context, messages []Message, of, notices []*list
 }
 
 // told reads one notice.
-func (d *desk) told(ctx context.Context, n *listed) ([]Told, error) {
+func (d *desk) told(ctx context.Context, x *threadIndex, n *listed) ([]Told, error) {
 	p, err := d.take(ctx, n)
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func (d *desk) told(ctx context.Context, n *listed) ([]Told, error) {
 	}
 	for i := range list {
 		list[i].At, list[i].ID = n.received, n.id
-		if list[i].Who, err = d.h.correspondent(ctx, addressIn(list[i].Who.Address)); err != nil {
+		if list[i].Who, err = d.h.correspondent(ctx, x.known(addressIn(list[i].Who.Address))); err != nil {
 			return nil, err
 		}
 	}

@@ -58,8 +58,9 @@ var reading = []route{
 type threadsView struct {
 	hub.ThreadList
 	Lines              []threadLine
-	Pick               bool // threads can be ticked
-	Write              bool // there is a page to write on
+	Pick               bool   // threads can be ticked
+	Write              bool   // there is a page to write on
+	Drafts             string // address of the page of drafts; "": they are listed as any folder
 	Token              string
 	Folder             mailbox.FolderID // 0: of all folders
 	Name               string           // of a folder of the owner's own
@@ -169,6 +170,9 @@ func (c *call) threadsPage() error {
 
 func (c *call) fill(v *threadsView, list hub.ThreadList, page int) {
 	v.ThreadList, v.Write, v.Token = list, c.s.paths[writePath], c.formToken()
+	if c.s.paths[mailboxPath+"/brouillons"] {
+		v.Drafts = mailboxPath + "/brouillons"
+	}
 	for _, t := range list.Threads {
 		v.Lines = append(v.Lines, c.threadLine(t))
 	}

@@ -32,7 +32,6 @@ var seen = map[string]bool{
 func (c *call) sendFile(name, kind string, content []byte, see bool) error {
 	h := c.w.Header()
 	h.Set("Content-Security-Policy", inert)
-	h.Set("X-Frame-Options", "DENY")
 	base, _, _ := mime.ParseMediaType(kind)
 	disposition := "attachment"
 	switch {
@@ -73,6 +72,7 @@ func (c *call) fileView(message string, f hub.File) fileView {
 	case seen[f.Type]:
 		v.See, v.NewTab = v.Path+"?voir=1", true
 		v.Image = strings.HasPrefix(f.Type, "image/") && f.Size <= 2<<20
+		v.Peek = f.Type == "application/pdf"
 	}
 	return v
 }

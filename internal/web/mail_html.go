@@ -36,6 +36,7 @@ func newInertPolicy() *bluemonday.Policy {
 		"b", "strong", "i", "em", "u", "s", "del", "ins", "sub", "sup", "small", "q", "cite", "abbr", "center")
 	number := regexp.MustCompile(`^[0-9]{1,4}$`)
 	p.AllowAttrs("colspan", "rowspan").Matching(regexp.MustCompile(`^[0-9]{1,2}$`)).OnElements("td", "th")
+	p.AllowAttrs("border").Matching(regexp.MustCompile(`^[01]$`)).OnElements("table")
 	p.AllowAttrs("dir").Matching(bluemonday.Direction).Globally()
 	p.AllowAttrs("align").Matching(bluemonday.CellAlign).OnElements("td", "th", "p", "div", "h1", "h2", "h3")
 	p.AllowAttrs("width", "height").Matching(number).OnElements("img")

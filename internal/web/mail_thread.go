@@ -22,6 +22,7 @@ type threadView struct {
 	Refusal   string // why there is no answer; "": there may be one
 	Back      string // the list it is in
 	Trash     bool   // all of it is thrown away
+	Long      bool   // there is more than one message
 	Pro       bool
 	Ends      bool // a professional may end the exchange: it is with a patient
 	Write     bool // there is a page to write on
@@ -31,12 +32,13 @@ type threadView struct {
 // messageView is one message on it.
 type messageView struct {
 	hub.Message
-	Open   bool // unfolded
-	Chunks []chunk
-	Height int // of the frame of a message in HTML: 1 to 4
-	Files  []fileView
-	Path   string
-	Token  string
+	Open    bool // unfolded
+	Chunks  []chunk
+	Height  int    // of the frame of a message in HTML: 1 to 4
+	Flowing string // its text, without the breaks of full lines
+	Files   []fileView
+	Path    string
+	Token   string
 }
 
 // fileView is one attachment.
@@ -47,6 +49,7 @@ type fileView struct {
 	See    string // where it is seen in the browser; "": nowhere
 	Read   bool   // See is a page of ours that makes it readable
 	Image  bool   // small enough to be shown at once
+	Peek   bool   // it can be unfolded, where the screen is wide
 	NewTab bool
 	Weight string // as people say it
 }
@@ -113,7 +116,7 @@ func (c *call) thread() (v threadView, err error) {
 			v.Ends = v.Ends || who.Kind == hub.OfPatient
 		}
 	}
-	v.Ends = v.Ends && v.Pro
+	v.Ends, v.Long = v.Ends && v.Pro, len(v.Messages) > 1
 	v.Write, v.Documents = c.s.paths[writePath], c.s.paths["/documents/{document}"]
 	return v, nil
 }
@@ -123,8 +126,8 @@ func (c *call) messageView(m hub.Message) messageView {
 	if m.Body == nil {
 		return mv
 	}
-	mv.Chunks = foldQuotes(reflow(m.Body.Text))
-	mv.Height = min(4, 1+len(m.Body.Text)/1200)
+	mv.Flowing = reflow(m.Body.Text)
+	mv.Chunks, mv.Height = foldQuotes(mv.Flowing), heightOf(m.Body.Text)
 	for _, f := range m.Body.Files {
 		mv.Files = append(mv.Files, c.fileView(mv.Path, f))
 	}
@@ -138,6 +141,16 @@ func (messageView) Filed(d hub.BroughtDocument) string {
 	return documentsPath + "/" + own
 }
 
+// heightOf guesses how high a text is: of four sizes.
+func heightOf(text string) int {
+	const wide, low, step = 70, 6, 6 // characters of a line; lines that fit the lowest frame, and how many more the next
+	lines := 0
+	for line := range strings.SplitSeq(text, "\n") {
+		lines += 1 + utf8.RuneCountInString(line)/wide
+	}
+	return min(4, 1+max(0, lines-low+step-1)/step)
+}
+
 // Initials are those of whoever wrote it, for the eye.
 func (m messageView) Initials() string { return initials(m.From.Name) }
 
@@ -145,7 +158,8 @@ func initials(name string) string {
 	var out []rune
 	for word := range strings.FieldsSeq(name) {
 		r, _ := utf8.DecodeRuneInString(word)
-		if unicode.IsLetter(r) && word != "Dr" && word != "Pr" && len(out) < 2 {
+		little := unicode.IsLower(r) && len(word) <= 3 // "de", "des"
+		if unicode.IsLetter(r) && !little && word != "Dr" && word != "Pr" && len(out) < 2 {
 			out = append(out, unicode.ToUpper(r))
 		}
 	}
@@ -159,7 +173,7 @@ func initials(name string) string {
 // that a text fits a narrow screen: where the next word had no room. Lists,
 // quotes, and whatever is aligned with blanks stay as they are.
 func reflow(text string) string {
-	const narrow, wide = 60, 80 // how long a full line is
+	const narrow, wide = 60, 100 // how long a full line is
 	lines := strings.Split(text, "\n")
 	full := 0
 	for _, l := range lines {
