@@ -139,8 +139,8 @@ var actions = map[string]action{
 	"login":           {General, "a ouvert une session", "logged in", "ouvrir une session", "log in"},
 	"add-password":    {General, "a donné un mot de passe d'application", "gave an application password", "donner un mot de passe d'application", "give an application password"},
 	"revoke-password": {General, "a révoqué un mot de passe d'application", "revoked an application password", "révoquer un mot de passe d'application", "revoke an application password"},
-	"send-code":       {General, "a envoyé un code", "sent a code", "envoyer un code", "send a code"},
-	"use-code":        {General, "s'est identifié avec un code provisoire", "proved who they are with a provisional code", "s'identifier avec un code provisoire", "prove who they are with a provisional code"},
+	"send-code":       {General, "a fait envoyer un code", "had a code sent", "faire envoyer un code", "have a code sent"},
+	"use-code":        {General, "a saisi un code provisoire", "entered a provisional code", "saisir un code provisoire", "enter a provisional code"},
 	"change-password": {General, "a changé de mot de passe", "changed the password", "changer de mot de passe", "change the password"},
 	"add-factor":      {General, "a ajouté un second facteur de connexion", "added a second factor", "ajouter un second facteur de connexion", "add a second factor"},
 	"remove-factor":   {General, "a retiré un second facteur de connexion", "removed a second factor", "retirer un second facteur de connexion", "remove a second factor"},
@@ -149,7 +149,7 @@ var actions = map[string]action{
 	"prove":           {General, "a confirmé son identité", "proved once more who they are", "confirmer son identité", "prove once more who they are"},
 	"set-contact":     {General, "a changé d'adresse ou de téléphone", "changed the mail address or the phone", "changer d'adresse ou de téléphone", "change the mail address or the phone"},
 	"set-phrase":      {General, "a choisi sa phrase de reconnaissance", "chose the phrase that tells our messages", "choisir sa phrase de reconnaissance", "choose the phrase that tells our messages"},
-	"send-notice":     {General, "a envoyé un avis au titulaire", "sent the holder a notice", "envoyer un avis au titulaire", "send the holder a notice"},
+	"send-notice":     {General, "a prévenu la personne par courriel ou SMS", "told the person by e-mail or text message", "prévenir la personne par courriel ou SMS", "tell the person by e-mail or text message"},
 
 	// Programs.
 	"authorize":         {ServiceTiers, "a autorisé un logiciel à agir en son nom", "let a program act in their name", "autoriser un logiciel à agir en son nom", "let a program act in their name"},
