@@ -12,6 +12,7 @@ import (
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/ident"
+	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/message"
 )
 
@@ -323,6 +324,13 @@ func (c *call) plainly(words string) error {
 	return nil
 }
 
+// draftsView is what the page of drafts shows, beside the folders of the mailbox.
+type draftsView struct {
+	threadsView
+	Lines []draftLine
+	More  bool // older ones are not shown
+}
+
 // draftLine is a draft in the list.
 type draftLine struct {
 	hub.Draft
@@ -336,7 +344,11 @@ func (c *call) draftsPage() error {
 	if err != nil {
 		return err
 	}
-	var lines []draftLine
+	threads, err := c.s.hub.Threads(c.ctx(), c.mailbox(), hub.ThreadSearch{Folder: mailbox.Drafts})
+	if err != nil {
+		return err
+	}
+	v := draftsView{threadsView: threadsView{ThreadList: threads, Folder: mailbox.Drafts, Drafts: draftsPath}, More: len(list) > maxDrafts}
 	for _, d := range list[:min(len(list), maxDrafts)] {
 		l := draftLine{Draft: d, Path: composeAt(d.ID, "")}
 		if !d.Leaves.IsZero() {
@@ -350,9 +362,9 @@ func (c *call) draftsPage() error {
 			names = append(names, nameOf(one))
 		}
 		l.People = strings.Join(names, ", ")
-		lines = append(lines, l)
+		v.Lines = append(v.Lines, l)
 	}
-	return c.page("write/drafts", "write.drafts.title", lines)
+	return c.page("write/drafts", "write.drafts.title", v)
 }
 
 // maxDrafts bounds those of a page.

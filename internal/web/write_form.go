@@ -48,9 +48,6 @@ type personView struct {
 	Why    string // they may not be written to; "": they may
 }
 
-// Verified reports whether the directory answers for who this is.
-func (p personView) Verified() bool { return p.RPPS != "" }
-
 // fileLine is a file of a draft.
 type fileLine struct {
 	hub.DraftFile
