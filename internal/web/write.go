@@ -25,7 +25,7 @@ import (
 //	/messagerie/ecrire?b=ID           a draft
 //	/messagerie/ecrire?patient=ID     of a professional, to the patient of a record
 //	/messagerie/ecrire/fin?a=ID       a professional ends the exchange that a message is of;
-//	                                  also /messagerie/ecrire?a=ID&fin=1
+//	                                  also /messagerie/ecrire?a=ID&fin=1; with a last message, &dernier=1
 
 // writer writes messages.
 type writer interface {
@@ -89,6 +89,7 @@ func (c *call) composePage() error {
 		return err
 	}
 	v.New = true
+	v.Ends = q.Get("dernier") != "" && v.Pro && v.ToOne
 	if v.shut() {
 		return c.page("write/cannot", "write.cannot.title", v)
 	}
