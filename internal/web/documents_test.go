@@ -430,6 +430,26 @@ func TestACarerReadsAndNoMore(t *testing.T) {
 	}
 }
 
+func TestAParentKeepsTheDocumentsOfAChild(t *testing.T) {
+	h := newHouse(t)
+	b := h.browser().activates()
+	b.open("/proches/enfants").send("/proches/enfants", "decision", "open", "certify", "yes").at("/proches/enfants", "Espace ouvert")
+	at := regexp.MustCompile(`href="(/proches/[a-z2-7]{26})"`).FindStringSubmatch(b.page)[1]
+	root := at + "/documents"
+	b.open(at).at(at, "décider de qui les voit").open(root).at(root, "Vous êtes dans l'espace de Lina HÉRON", "Ajouter un premier document")
+	b.adds(root, "fichiers", "vaccins.txt:BCG", "genre", "prevention").at(root+"/ajouter", "1 fichier")
+	b.open(root + "/dossiers").send(root+"/dossiers", "nom", "École").at(root+"/dossiers", "Le dossier est créé")
+	own := b.open(root).addressOf("vaccins")
+	b.open(own).send(own, "act", "pin").at(own, "épinglé").send(own, "act", "mask").at(own, "masqué aux professionnels").open(own+"/qui").at(own+"/qui", "Jeanne HÉRON", "Représentant légal")
+	if strings.Contains(b.open(own).page, `value="write"`) {
+		t.Error("what is a child's goes with a mail of her mother's")
+	}
+	b.open("/documents").at("/documents", "Aucun document pour l'instant")
+	if b.open("/documents" + strings.TrimPrefix(own, root)); b.status != http.StatusNotFound {
+		t.Errorf("a child's document is her mother's: %d", b.status)
+	}
+}
+
 // TestAListOfManyDocumentsIsLight: see BenchmarkDocumentsList for its time.
 func TestAListOfManyDocumentsIsLight(t *testing.T) {
 	h := newHouse(t)

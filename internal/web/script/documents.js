@@ -19,13 +19,12 @@
   }
 
   // show puts the answer of the server in the place of the page.
-  function show(text, address) {
+  function show(text) {
     var page = new DOMParser().parseFromString(text, "text/html");
     var fresh = page.getElementById("main");
     if (!fresh) { location.reload(); return; }
     document.title = page.title;
     document.getElementById("main").replaceWith(fresh);
-    if (address) history.replaceState(null, "", address);
     start();
     var first = fresh.querySelector(".errors") || fresh;
     first.focus();
@@ -50,7 +49,10 @@
       if (part < 100) progress.value = part; else progress.removeAttribute("value"); // now it is looked at
       if (part >= told + 25) { told = part; window.say(form.dataset.sending + " " + part + " %"); }
     };
-    request.onload = function () { show(request.responseText); };
+    request.onload = function () {
+      if (request.responseURL !== form.action) { location.assign(request.responseURL); return; } // the session is over
+      show(request.responseText);
+    };
     request.onerror = failed;
     request.ontimeout = failed;
     request.open("POST", form.action);
