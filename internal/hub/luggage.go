@@ -136,12 +136,18 @@ type telling struct {
 	of *told
 }
 
-// Write implements io.Writer.
-func (c *telling) Write(b []byte) (int, error) {
-	n, err := c.Writer.Write(b)
-	c.of.t.progress.Done += int64(n)
-	if err == nil {
-		err = c.of.t.tell(c.of.ctx)
+// Write implements io.Writer. It goes on piece by piece: whoever reads may be
+// slow.
+func (c *telling) Write(b []byte) (n int, err error) {
+	const piece = 64 << 10
+	for len(b) > 0 && err == nil {
+		var m int
+		m, err = c.Writer.Write(b[:min(len(b), piece)])
+		n, b = n+m, b[m:]
+		c.of.t.progress.Done += int64(m)
+		if err == nil {
+			err = c.of.t.tell(c.of.ctx)
+		}
 	}
 	return n, err
 }

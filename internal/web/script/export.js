@@ -10,7 +10,7 @@
       if (!fresh || !box.isConnected) return;
       box.innerHTML = fresh.innerHTML;
       var bar = box.querySelector("progress");
-      if (bar && bar.value >= told + 25) { told = bar.value; window.say(box.querySelector("p").textContent); }
+      if (bar && bar.value >= told + 25) { told = bar.value; window.say(box.querySelector("label").textContent); }
       if ("going" in fresh.dataset || ++quiet < 3) { setTimeout(function () { look(form, box); }, 2000); return; }
       window.say(box.textContent.trim());
     }).catch(function () {}); // offline: the page stays as it is
