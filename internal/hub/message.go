@@ -72,18 +72,42 @@ type ThreadView struct {
 	Answer   MessageID        // the message that an answer would answer; "": none
 	Refused  *Refusal         // why there can be none
 	Several  bool             // an answer to all would go to more than one
+
+	Earlier, Later MessageID // the next message that is not among Messages, before and after; "": there is none
 }
 
-// Bounds of what a page shows of a thread.
-const (
-	maxShown    = 200      // of a thread
-	maxBodies   = 30       // opened at once
-	maxBodyText = 24 << 10 // of one message
+// An extent is how much of a thread is shown at once.
+type extent struct {
+	messages int // listed
+	bodies   int // opened
+	text     int // bytes, of one message
+	all      int // bytes, of all of them; a file counts as fileBytes
+}
+
+// The extents. A page is small, so that it comes quickly wherever one is.
+var (
+	ofPage  = extent{messages: 40, bodies: 10, text: 16 << 10, all: 20 << 10}
+	ofPaper = extent{messages: 500, bodies: 500, text: maxSearchText, all: 4 << 20}
 )
 
-// Thread opens the thread of a message. Where the mailbox is shared, the trail
-// has each message.
-func (h *Hub) Thread(ctx context.Context, a Actor, id MessageID) (v ThreadView, err error) {
+const (
+	fileBytes = 1200
+	maxQuoted = 24 << 10 // of a message that is answered
+)
+
+// Thread opens the thread of a message, as much of it as a page shows: that
+// message, and what is unread and new around it. Where the mailbox is shared, the
+// trail has each message.
+func (h *Hub) Thread(ctx context.Context, a Actor, id MessageID) (ThreadView, error) {
+	return h.thread(ctx, a, id, ofPage)
+}
+
+// WholeThread opens all of it, to be printed.
+func (h *Hub) WholeThread(ctx context.Context, a Actor, id MessageID) (ThreadView, error) {
+	return h.thread(ctx, a, id, ofPaper)
+}
+
+func (h *Hub) thread(ctx context.Context, a Actor, id MessageID, e extent) (v ThreadView, err error) {
 	err = h.atDesk(ctx, a, func(d *desk) error {
 		x, err := d.threads(ctx)
 		if err != nil {
@@ -93,43 +117,86 @@ func (h *Hub) Thread(ctx context.Context, a Actor, id MessageID) (v ThreadView, 
 		if err != nil {
 			return err
 		}
-		v, err = d.open(ctx, x, t, at)
+		v, err = d.open(ctx, x, t, at, e)
 		return err
 	})
 	return v, err
 }
 
-func (d *desk) open(ctx context.Context, x *threadIndex, t *threadOf, at *listed) (ThreadView, error) {
+func (d *desk) open(ctx context.Context, x *threadIndex, t *threadOf, at *listed, e extent) (ThreadView, error) {
 	v := ThreadView{ID: t.id(), At: at.id}
-	brought, err := d.brought(ctx)
-	if err != nil {
-		return v, err
-	}
 	messages, notices := t.split()
-	if len(messages) > maxShown {
-		messages = messages[len(messages)-maxShown:]
-	}
-	open := opened(messages, at)
 	for _, l := range messages {
+		if v.Subject == "" && !l.isDraft() {
+			v.Subject = l.subject
+		}
+	}
+	from, to := around(messages, at, e.messages)
+	if from > 0 {
+		v.Earlier = messages[from-1].id
+	}
+	if to < len(messages) {
+		v.Later = messages[to].id
+	}
+	shown := messages[from:to]
+	for _, l := range shown {
 		one, err := d.message(ctx, x, l)
 		if err != nil {
 			return v, err
 		}
-		if open[l] {
-			if err := d.fill(ctx, &one, l, brought[l.name]); err != nil {
-				return v, err
-			}
-		}
-		if v.Subject == "" && !one.Draft {
-			v.Subject = l.subject
-		}
 		v.Messages = append(v.Messages, one)
 	}
-	if err := d.tell(ctx, x, v.Messages, messages, notices); err != nil {
+	if err := d.unfold(ctx, v.Messages, shown, at, e); err != nil {
+		return v, err
+	}
+	if err := d.tell(ctx, x, v.Messages, shown, notices); err != nil {
 		return v, err
 	}
 	v.Folder = listedIn(messages)
 	return v, d.answerable(ctx, &v, messages)
+}
+
+// around chooses which n messages are listed: the newest, unless at is older.
+func around(messages []*listed, at *listed, n int) (from, to int) {
+	from = max(0, len(messages)-n)
+	if i := slices.Index(messages, at); i >= 0 && i < from {
+		from = max(0, i-n/2)
+	}
+	return from, min(len(messages), from+n)
+}
+
+// unfold opens messages: the one that was asked for, what is unread, and then the
+// newest, as far as the extent goes.
+func (d *desk) unfold(ctx context.Context, list []Message, of []*listed, at *listed, e extent) error {
+	brought, err := d.brought(ctx)
+	if err != nil {
+		return err
+	}
+	order := make([]int, len(of))
+	for i := range of {
+		order[i] = len(of) - 1 - i
+	}
+	rank := func(i int) int {
+		switch {
+		case of[i] == at:
+			return 0
+		case of[i].isUnread():
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return rank(i) - rank(j) })
+	left := e.all
+	for _, i := range order[:min(len(order), e.bodies)] {
+		if left <= 0 {
+			break
+		}
+		if err := d.fill(ctx, &list[i], of[i], brought[of[i].name], e.text); err != nil {
+			return err
+		}
+		left -= len(list[i].Body.Text) + fileBytes*len(list[i].Body.Files)
+	}
+	return nil
 }
 
 // split tells the messages of a thread from the notices about them. Where nobody
@@ -149,20 +216,6 @@ func (t *threadOf) split() (messages, notices []*listed) {
 		}
 	}
 	return messages, notices
-}
-
-// opened chooses the messages whose bodies are shown: the one that was asked for,
-// what is unread, and then the newest.
-func opened(messages []*listed, at *listed) map[*listed]bool {
-	open := map[*listed]bool{at: true}
-	for _, first := range []bool{true, false} {
-		for _, l := range slices.Backward(messages) {
-			if len(open) < maxBodies && l.isUnread() == first {
-				open[l] = true
-			}
-		}
-	}
-	return open
 }
 
 // listedIn is where a thread is found again: the first folder that has
@@ -185,7 +238,7 @@ func (d *desk) message(ctx context.Context, x *threadIndex, l *listed) (Message,
 	one := Message{
 		ID: l.id, Folder: l.at[0].folder, Received: l.received, More: l.more, Subject: l.subject, Own: own,
 		Unread: l.isUnread(), Answered: l.flags.System&mailbox.Answered != 0,
-		Draft:   (l.flags.System&mailbox.Draft != 0 || l.is(mailbox.Drafts)) && !l.only(mailbox.Trash),
+		Draft:   l.isDraft(),
 		Trashed: l.only(mailbox.Trash), Notice: l.kind != aMessage,
 	}
 	var err error
@@ -231,8 +284,8 @@ func (d *desk) take(ctx context.Context, l *listed) (*drawn, error) {
 	return &out, err
 }
 
-// fill opens a message.
-func (d *desk) fill(ctx context.Context, one *Message, l *listed, brought []vault.Document) error {
+// fill opens a message, with that many bytes of its text at most.
+func (d *desk) fill(ctx context.Context, one *Message, l *listed, brought []vault.Document, most int) error {
 	p, err := d.take(ctx, l)
 	if err != nil {
 		return err
@@ -241,14 +294,14 @@ func (d *desk) fill(ctx context.Context, one *Message, l *listed, brought []vaul
 	plain, html := p.texts()
 	switch {
 	case plain != nil:
-		b.Text, b.Cut = textOfPart(plain, p.mail.Raw)
+		b.Text, b.Cut = textOfPart(plain, p.mail.Raw, most)
 		b.HTML = html != nil
 	case html != nil:
 		page, err := html.Text(p.mail.Raw, maxSearchText)
 		if err != nil {
 			return err
 		}
-		b.Text, b.HTML, b.OnlyHTML = message.HTMLToText(page, maxBodyText), true, true
+		b.Text, b.HTML, b.OnlyHTML = message.HTMLToText(page, most), true, true
 	}
 	for _, f := range filesOf(&p.item.Structure) {
 		if !isInline(f) || !b.HTML {
@@ -284,14 +337,14 @@ func (p *drawn) texts() (plain, html *message.Part) {
 	return plain, html
 }
 
-func textOfPart(p *message.Part, raw []byte) (text string, cut bool) {
+func textOfPart(p *message.Part, raw []byte, most int) (text string, cut bool) {
 	text, err := p.Text(raw, maxSearchText)
 	if err != nil {
 		return "", true
 	}
 	text = strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\n ")
-	if len(text) > maxBodyText {
-		return strings.ToValidUTF8(text[:maxBodyText], ""), true
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], ""), true
 	}
 	return text, false
 }
@@ -519,7 +572,7 @@ func (h *Hub) Original(ctx context.Context, a Actor, id MessageID) (o Original, 
 			return err
 		}
 		one := Message{}
-		if err := d.fill(ctx, &one, l, nil); err != nil {
+		if err := d.fill(ctx, &one, l, nil, maxQuoted); err != nil {
 			return err
 		}
 		o = Original{l.id, l.at[0].folder, l.at[0].uid, l.flags, l.received, p.item.Envelope, one.Body.Text, one.Body.Files}

@@ -403,6 +403,11 @@ func (l *listed) isUnread() bool {
 	return l.flags.System&(mailbox.Seen|mailbox.Draft) == 0 && !l.is(mailbox.Trash) && !l.is(mailbox.Drafts) && !l.is(mailbox.Sent)
 }
 
+// isDraft reports whether it is still being written.
+func (l *listed) isDraft() bool {
+	return (l.flags.System&mailbox.Draft != 0 || l.is(mailbox.Drafts)) && !l.only(mailbox.Trash)
+}
+
 // is reports whether the message is in a folder.
 func (l *listed) is(f mailbox.FolderID) bool {
 	return slices.ContainsFunc(l.at, func(p place) bool { return p.folder == f })
@@ -411,6 +416,16 @@ func (l *listed) is(f mailbox.FolderID) bool {
 // only reports whether it is in that folder and in no other.
 func (l *listed) only(f mailbox.FolderID) bool {
 	return !slices.ContainsFunc(l.at, func(p place) bool { return p.folder != f })
+}
+
+// newest is the last message that somebody sent; nil if nobody has yet.
+func (t *threadOf) newest() *listed {
+	for _, l := range slices.Backward(t.messages) {
+		if l.kind == aMessage && !l.isDraft() {
+			return l
+		}
+	}
+	return nil
 }
 
 // id names the thread: by its first message.

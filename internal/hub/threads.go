@@ -278,9 +278,12 @@ func (d *desk) brought(ctx context.Context) (by map[string][]vault.Document, err
 }
 
 // line makes the line of a thread. at is the message it opens at, nil for the
-// thread as a whole.
+// newest.
 func (d *desk) line(ctx context.Context, x *threadIndex, t *threadOf, at *listed) (ThreadLine, error) {
 	line := ThreadLine{ID: t.id(), Last: t.last, Unread: t.unread, Files: t.files}
+	if at == nil {
+		at = t.newest()
+	}
 	if at != nil {
 		line.ID = at.id
 	}

@@ -248,8 +248,8 @@ func TestNobodyReadsAnothersMessages(t *testing.T) {
 			"original": func() error { _, err := h.Original(t.Context(), a, id); return err },
 			"raw":      func() error { return h.RawMessages(t.Context(), a, id, true, nil) },
 			"receipt":  func() error { return h.SendReadReceipt(t.Context(), a, id) },
-			"mark":     func() error { return h.Tidy(t.Context(), a, Tidying{Message: id, Seen: &seen}) },
-			"trash":    func() error { return h.Tidy(t.Context(), a, Tidying{Message: id, To: mailbox.Trash}) },
+			"mark":     func() error { return h.Tidy(t.Context(), a, Tidying{Messages: []MessageID{id}, Seen: &seen}) },
+			"trash":    func() error { return h.Tidy(t.Context(), a, Tidying{Messages: []MessageID{id}, To: mailbox.Trash}) },
 		} {
 			if err := act(); !errors.Is(err, fault.NotFound) {
 				t.Errorf("%s may %s: %v", who, name, err)
@@ -526,5 +526,51 @@ func TestAReceiptOfAPatientsMailIsFoundBesideIt(t *testing.T) {
 	}
 	if n, err := h.Unread(t.Context(), a); n != 1 || err != nil {
 		t.Errorf("%d threads are unread, want the one with the message: %v", n, err)
+	}
+}
+
+// TestALongThreadIsReadAPageAtATime: what is asked for, what is unread and what is
+// new, within what a page holds; all of it on paper.
+func TestALongThreadIsReadAPageAtATime(t *testing.T) {
+	h := newHouse(t)
+	for i := range 60 {
+		h.keeps(thomas, mailbox.Inbox, fmt.Sprintf("Message-ID: <m%d@test>\nReferences: <m0@test>\nFrom: <%s>\nTo: <%s>\nSubject: Long\n\n%d %s\n", i, adam, thomas, i, strings.Repeat("mot ", 300)), mailbox.Seen)
+		h.now = h.now.Add(time.Minute)
+	}
+	a := h.login(thomas)
+	list, err := h.Threads(t.Context(), a, ThreadSearch{})
+	if err != nil || len(list.Threads) != 1 || list.Threads[0].Messages != 60 {
+		t.Fatalf("%+v, %v", list.Threads, err)
+	}
+	shown := func(v ThreadView, err error) (opened []string) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range v.Messages {
+			if m.Body != nil {
+				n, _, _ := strings.Cut(m.Body.Text, " ")
+				opened = append(opened, n)
+			}
+		}
+		return opened
+	}
+	v, err := h.Thread(t.Context(), a, list.Threads[0].ID)
+	if got := shown(v, err); len(v.Messages) != ofPage.messages || len(got) != ofPage.bodies || got[len(got)-1] != "59" || v.Earlier == "" || v.Later != "" || v.Subject != "Long" {
+		t.Errorf("%d messages, %q are opened, before it %q, after it %q", len(v.Messages), got, v.Earlier, v.Later)
+	}
+	for range 4 { // back to the first
+		if v.Earlier == "" {
+			break
+		}
+		v, err = h.Thread(t.Context(), a, v.Earlier)
+		shown(v, err)
+	}
+	if got := shown(v, err); v.Messages[0].ID != v.ID || v.Earlier != "" || v.Later == "" || !slices.Contains(got, "19") {
+		t.Errorf("the first page begins at %q, of %q; %q are opened", v.Messages[0].ID, v.ID, got)
+	}
+	v, err = h.WholeThread(t.Context(), a, v.ID)
+	if got := shown(v, err); len(got) != 60 || v.Earlier != "" || v.Later != "" {
+		t.Errorf("on paper there are %q", got)
 	}
 }

@@ -11,8 +11,8 @@ import (
 
 // A Tidying says what becomes of threads, or of one message.
 type Tidying struct {
-	Threads []MessageID // named by any message of theirs
-	Message MessageID   // or this message alone
+	Threads  []MessageID // named by any message of theirs
+	Messages []MessageID // and these messages alone
 
 	Seen   *bool            // read, or unread
 	To     mailbox.FolderID // moves; 0: stays
@@ -53,9 +53,12 @@ func (h *Hub) Tidy(ctx context.Context, a Actor, t Tidying) error {
 }
 
 func (x *threadIndex) chosen(t Tidying) (some []*listed, err error) {
-	if t.Message != "" {
-		l, _, err := x.find(t.Message)
-		return []*listed{l}, err
+	for _, id := range t.Messages {
+		l, _, err := x.find(id)
+		if err != nil {
+			return nil, err
+		}
+		some = append(some, l)
 	}
 	for _, id := range t.Threads {
 		of := x.in[id]
@@ -100,7 +103,7 @@ func (d *desk) move(ctx context.Context, x *threadIndex, some []*listed, t Tidyi
 			return false
 		case t.From != 0:
 			return p.folder == t.From
-		case t.To == mailbox.Trash, t.Message != "":
+		case t.To == mailbox.Trash, len(t.Messages) > 0:
 			return true
 		}
 		return p.folder != mailbox.Sent && p.folder != mailbox.Trash

@@ -20,6 +20,7 @@ import (
 type mailReader interface {
 	Threads(ctx context.Context, a hub.Actor, s hub.ThreadSearch) (hub.ThreadList, error)
 	Thread(ctx context.Context, a hub.Actor, id hub.MessageID) (hub.ThreadView, error)
+	WholeThread(ctx context.Context, a hub.Actor, id hub.MessageID) (hub.ThreadView, error)
 	MessageHTML(ctx context.Context, a hub.Actor, id hub.MessageID) (hub.MessagePage, error)
 	MessageText(ctx context.Context, a hub.Actor, id hub.MessageID) (string, error)
 	MessageFile(ctx context.Context, a hub.Actor, id hub.MessageID, part string) (hub.MessageFile, error)
@@ -88,6 +89,11 @@ type searchView struct {
 	Unread, Files bool
 	Kinds         map[string]bool
 	From, Until   string
+}
+
+// narrows reports whether more than words was asked for.
+func (s *searchView) narrows() bool {
+	return s.Unread || s.Files || len(s.Kinds) > 0 || s.From != "" || s.Until != ""
 }
 
 // box reads which folder an address wants, and with which filter.
@@ -241,7 +247,7 @@ func (c *call) searchThreads() error {
 	if err != nil {
 		return err
 	}
-	v := threadsView{Open: true, Search: sv, Sought: true}
+	v := threadsView{Open: sv.narrows(), Search: sv, Sought: true}
 	c.fill(&v, list, s.Page)
 	v.PrevPage = v.Page - 1
 	if v.Page < v.Pages {

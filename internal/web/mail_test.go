@@ -282,7 +282,7 @@ func TestMessagesAreTakenAwayAsTheyCame(t *testing.T) {
 	b.open("/messagerie").reads()
 	thread := b.path
 	b.open(thread + "/eml")
-	if d := b.header.Get("Content-Disposition"); b.header.Get("Content-Type") != "message/rfc822" || !strings.Contains(d, `filename="2026-11-21`) || strings.Contains(d, "/") || !strings.Contains(b.page, "Tout va bien.\r\n") {
+	if d := b.header.Get("Content-Disposition"); b.header.Get("Content-Type") != "message/rfc822" || !strings.Contains(d, `filename="2026-11-21`) || strings.Contains(d, "/") || !strings.Contains(b.page, "À bientôt.\r\n") {
 		t.Errorf("%v\n%s", b.header, b.page)
 	}
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.base+thread+"/zip", nil)
@@ -394,5 +394,48 @@ func TestQuotesAreFoldedAndLinesFlow(t *testing.T) {
 		if got := foldQuotes(reflow(one.in)); !slices.Equal(got, one.want) {
 			t.Errorf("%s: %+v, want %+v", name, got, one.want)
 		}
+	}
+}
+
+// TestPagesOfMessagesAreLight: however many messages there are, and however long
+// they and their names are.
+func TestPagesOfMessagesAreLight(t *testing.T) {
+	b := newHouse(t).browser().activates()
+	text := strings.Repeat("L'essentiel : tout va bien aujourd'hui. ", 450)
+	for i := range 55 {
+		b.writes(fmt.Sprintf("s%d", i), fmt.Sprintf("Subject: Compte rendu de la consultation de suivi du service, numéro %d, avec l'ordonnance\n\n%s\n", i, text[:200]))
+	}
+	for i := range 45 {
+		b.writes(fmt.Sprintf("t%d", i), "Subject: Suivi\nReferences: <t0@medecin.test>\n\n"+text+"\n")
+	}
+	const most = 60 << 10
+	weigh := func(path string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.base+path, nil)
+		b.must(err)
+		resp, err := b.Do(r)
+		b.must(err)
+		defer resp.Body.Close()
+		if n, err := io.Copy(io.Discard, resp.Body); n > most || resp.StatusCode != http.StatusOK || err != nil {
+			t.Errorf("%s (%d) has %d bytes, %v", path, resp.StatusCode, n, err)
+		}
+	}
+	b.open("/messagerie").at("/messagerie", "Page 1 sur 2", "45 messages")
+	weigh("/messagerie")
+	list := b.page
+	b.open("/messagerie?page=2").at("/messagerie", "Page 2 sur 2", "numéro 0")
+	weigh("/messagerie?page=2")
+	b.page = list
+	b.reads().at(b.path, "Messages précédents", "Lire la suite du message")
+	thread := b.path
+	weigh(thread)
+	if n := strings.Count(b.page, `<details class="message"`); n < 2 || n > 3 {
+		t.Errorf("%d long messages are opened at once", n)
+	}
+	// What was not shown was not read.
+	b.open("/messagerie").at("/messagerie", "Non lu")
+	b.open(thread + "/imprimer")
+	if n := strings.Count(b.page, "L'essentiel"); n < 45*450 {
+		t.Errorf("on paper there are %d sentences", n)
 	}
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -60,17 +61,12 @@ func (c *call) messageID() (hub.MessageID, error) {
 
 // threadPage opens a thread, and marks it as read.
 func (c *call) threadPage() error {
-	v, err := c.thread()
+	v, err := c.thread(c.s.hub.Thread)
 	if err != nil {
 		return err
 	}
-	unread := false
-	for i := range v.Messages {
-		unread = unread || v.Messages[i].Unread
-	}
-	if unread && c.r.Method == http.MethodGet {
-		seen := true
-		if err := c.s.hub.Tidy(c.ctx(), c.mailbox(), hub.Tidying{Threads: []hub.MessageID{v.At}, Seen: &seen}); err != nil {
+	if t := v.reading(); t.Seen != nil && c.r.Method == http.MethodGet {
+		if err := c.s.hub.Tidy(c.ctx(), c.mailbox(), t); err != nil {
 			return err
 		}
 	}
@@ -78,21 +74,40 @@ func (c *call) threadPage() error {
 	return c.page("mail/thread", "mail.thread.title", v)
 }
 
+// reading marks as read what is on the page: with the whole thread the notices in
+// it, else the messages that are shown.
+func (v *threadView) reading() (t hub.Tidying) {
+	seen, whole := true, v.Earlier == "" && v.Later == ""
+	for i := range v.Messages {
+		m := &v.Messages[i]
+		whole = whole && m.Body != nil
+		if m.Unread && m.Body != nil {
+			t.Seen = &seen
+			t.Messages = append(t.Messages, m.ID)
+		}
+	}
+	if whole {
+		t.Threads, t.Messages = []hub.MessageID{v.At}, nil
+	}
+	return t
+}
+
 // printThread is a thread as it is printed: all unfolded, nothing to press.
 func (c *call) printThread() error {
-	v, err := c.thread()
+	v, err := c.thread(c.s.hub.WholeThread)
 	if err != nil {
 		return err
 	}
 	return c.page("mail/print", "mail.print.title", v)
 }
 
-func (c *call) thread() (v threadView, err error) {
+// thread reads one, as much of it as open gives.
+func (c *call) thread(open func(context.Context, hub.Actor, hub.MessageID) (hub.ThreadView, error)) (v threadView, err error) {
 	id, err := c.messageID()
 	if err != nil {
 		return v, err
 	}
-	t, err := c.s.hub.Thread(c.ctx(), c.mailbox(), id)
+	t, err := open(c.ctx(), c.mailbox(), id)
 	if err != nil {
 		return v, err
 	}
@@ -116,7 +131,7 @@ func (c *call) thread() (v threadView, err error) {
 			v.Ends = v.Ends || who.Kind == hub.OfPatient
 		}
 	}
-	v.Ends, v.Long = v.Ends && v.Pro, len(v.Messages) > 1
+	v.Ends, v.Long = v.Ends && v.Pro, len(v.Messages) > 1 || v.Earlier != "" || v.Later != ""
 	v.Write, v.Documents = c.s.paths[writePath], c.s.paths["/documents/{document}"]
 	return v, nil
 }
@@ -279,7 +294,7 @@ func (c *call) tidyThread() error {
 		err := c.s.hub.SendReadReceipt(c.ctx(), c.mailbox(), id)
 		if s := c.sentence(err); s != "" {
 			c.wrongText("", s)
-			v, err := c.thread()
+			v, err := c.thread(c.s.hub.Thread)
 			if err != nil {
 				return err
 			}
@@ -292,7 +307,7 @@ func (c *call) tidyThread() error {
 	}
 	t := hub.Tidying{Threads: []hub.MessageID{id}}
 	if c.form.ticked("seul") {
-		t = hub.Tidying{Message: id}
+		t = hub.Tidying{Messages: []hub.MessageID{id}}
 	}
 	news, ok := c.tidying(&t)
 	if !ok {
