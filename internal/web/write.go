@@ -88,7 +88,6 @@ func (c *call) composePage() error {
 	if err != nil {
 		return err
 	}
-	v.New = true
 	v.Ends = q.Get("dernier") != "" && v.Pro && v.ToOne
 	if v.shut() {
 		return c.page("write/cannot", "write.cannot.title", v)

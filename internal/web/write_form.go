@@ -25,7 +25,6 @@ const (
 type composeView struct {
 	hub.Draft
 	Pro      bool
-	New      bool         // nothing of it is kept yet
 	Tos, Ccs []personView // whom it is for
 	Contacts []personView // whom it might be for, beside them
 	Others   []personView // more of them

@@ -18,7 +18,11 @@ import (
 func (c *call) send(d hub.Draft) error {
 	_, err := c.s.hub.SendDraft(c.ctx(), c.mailbox(), d.ID)
 	if err == nil || refusedBy(err, "draft/left") {
-		return c.to(leavingAt(d.ID), "")
+		news := ""
+		if d.Ends {
+			news = "news.exchange-ends"
+		}
+		return c.to(leavingAt(d.ID), news)
 	}
 	if !c.blameSending(err) {
 		return err

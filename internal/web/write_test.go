@@ -224,7 +224,10 @@ func TestAPatientWritesToWhoWroteToThem(t *testing.T) {
 	// The exchange ends.
 	jeanne.open(composePath).fills("save", "to", jeanne.offers("to", thomas), "subject", "Encore", "text", "Une question.").at(composePath)
 	late := jeanne.page
-	doctor.open(composePath+"?a="+got.ID.String()+"&fin=1").at(endPath, "Mettre fin à l'échange", "Jeanne HÉRON").send(endPath).at(leavingPath)
+	if last := doctor.open(composePath + "?a=" + got.ID.String() + "&dernier=1").at(composePath).written(""); last.Get("ends") != "yes" {
+		t.Error("a last message does not end the exchange")
+	}
+	doctor.open(composePath+"?a="+got.ID.String()+"&fin=1").at(endPath, "Mettre fin à l'échange", "Jeanne HÉRON").send(endPath).at(leavingPath, "L'échange prend fin")
 	k.leave()
 	jeanne.open(composePath).at(composePath, "Vous ne pouvez pas écrire ici", "À qui vous ne pouvez plus écrire", "Dr Éric THOMAS")
 	jeanne.open(composePath+"?a="+m.ID.String()).at(composePath, "Vous ne pouvez pas écrire ici")
