@@ -19,6 +19,7 @@ import (
 type documentsView struct {
 	Root    string
 	Own     bool
+	Sees    bool // a professional, to whom the record is open
 	Send    bool // by a message
 	May     hub.CabinetRights
 	Filter  documentFilter
@@ -101,7 +102,7 @@ func (c *call) onlyFiles() bool {
 }
 
 func (c *call) documentsView(cab hub.Cabinet, f documentFilter) documentsView {
-	return documentsView{Root: c.documentsAt(""), Own: c.own(), Send: c.sendable(), May: cab.May, Filter: f, All: len(cab.Documents), Kinds: kindsOfFile}
+	return documentsView{Root: c.documentsAt(""), Own: c.own(), Sees: c.patient != nil && c.patient.Access.Allow, Send: c.sendable(), May: cab.May, Filter: f, All: len(cab.Documents), Kinds: kindsOfFile}
 }
 
 // author offers an author to choose.

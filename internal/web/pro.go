@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
+	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/ident"
@@ -45,12 +47,21 @@ type proHomeView struct {
 	Recent                   []recentPatient
 }
 
+// professionOf names a professional's profession.
+func (c *call) professionOf(a hub.Actor) string {
+	_, en := audit.Called(a.Profession)
+	if c.lang == french || en == "" {
+		return a.Profession.Label()
+	}
+	return strings.ToUpper(en[:1]) + en[1:]
+}
+
 // mostNew is how many threads the home shows.
 const mostNew = 4
 
 func (c *call) proHome() error {
 	a := c.mailbox()
-	v := proHomeView{Profession: c.who.Profession.Label(), Organisation: c.who.Organisation, Address: a.Address.Canonical(), Recent: c.recent()}
+	v := proHomeView{Profession: c.professionOf(c.who.Actor), Organisation: c.who.Organisation, Address: a.Address.Canonical(), Recent: c.recent()}
 	if c.acting != nil {
 		v.Shared = a.Name
 	}
