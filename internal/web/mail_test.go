@@ -16,6 +16,7 @@ import (
 
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/ident"
+	"vaguemestre/internal/mailbox"
 )
 
 // writes has Dr Thomas write to Jeanne, whose space is open: head lines of the
@@ -438,4 +439,24 @@ func TestPagesOfMessagesAreLight(t *testing.T) {
 	if n := strings.Count(b.page, "L'essentiel"); n < 45*450 {
 		t.Errorf("on paper there are %d sentences", n)
 	}
+}
+
+func TestWhatBecameOfAnAnswerIsUnderIt(t *testing.T) {
+	b := newHouse(t).browser().activates().writes("a1", plainMail)
+	jeanne, _, err := b.OpenWeb(t.Context(), b.cookieNamed(sessionCookie))
+	b.must(err)
+	to, err := ident.ParseAddress(thomas)
+	b.must(err)
+	raw := strings.ReplaceAll("Message-ID: <j1@espace.test>\nFrom: <"+jeanne.Address.Canonical()+">\nTo: <"+thomas+">\nSubject: Re: Votre bilan\nReferences: <a1@medecin.test>\n\nMerci Docteur.\n", "\n", "\r\n")
+	m, err := b.OpenMailbox(t.Context(), jeanne)
+	b.must(err)
+	_, err = m.Append(t.Context(), mailbox.Sent, []byte(raw), mailbox.Flags{System: mailbox.Seen}, b.house.now)
+	b.must(err)
+	b.must(m.Close())
+	_, err = b.Deliver(t.Context(), hub.Delivery{Actor: jeanne, From: jeanne.Address, Mail: []byte(raw), Protocol: "HTTP", Hello: "test", To: []hub.Recipient{{Address: to, Notify: hub.NotifySuccess}}})
+	b.must(err)
+	b.open("/messagerie").reads().at(b.path, "Merci Docteur.", "Envoyé").lacks("Distribué")
+	b.must(b.CarryAll(t.Context()))
+	b.open("/messagerie").lacks("Message distribué").reads().at(b.path, "Envoyé", "Distribué à Dr Éric THOMAS")
+	b.open("/messagerie?dossier=2").at("/messagerie", "Vous avez répondu :", "Votre bilan")
 }
