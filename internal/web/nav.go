@@ -27,7 +27,7 @@ type place struct {
 
 var places = []place{
 	{path: homePath, name: "home", who: everybody},
-	{path: "/patients", name: "patients", who: professional},
+	{path: "/patients", name: "patients", beside: []string{urgentPath}, who: professional},
 	{path: "/documents", name: "documents", who: ofPatients},
 	{path: "/messagerie", name: "mail", who: everybody, count: (*call).unread},
 	{path: "/proches", name: "people", who: ofPatients},

@@ -37,6 +37,25 @@ func TestTheNavigationShowsWhatExists(t *testing.T) {
 	}
 }
 
+// TestEveryPageOfWhoHasSignedInIsInOnePlace, so that the navigation says where one
+// is.
+func TestEveryPageOfWhoHasSignedInIsInOnePlace(t *testing.T) {
+	for _, a := range Addresses() {
+		if !a.Signed {
+			continue
+		}
+		var in []string
+		for _, p := range places {
+			if p.holds(a.Path) {
+				in = append(in, p.name)
+			}
+		}
+		if len(in) != 1 {
+			t.Errorf("%s is in %v", a.Path, in)
+		}
+	}
+}
+
 // TestEachSeesTheirOwnPlaces: patients their documents, professionals patients.
 func TestEachSeesTheirOwnPlaces(t *testing.T) {
 	s := &Server{paths: map[string]bool{}}
