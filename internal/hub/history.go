@@ -22,6 +22,7 @@ type HistoryQuery struct {
 	Group     audit.Group // of the act
 	Emergency bool        // emergencies only
 	By, NotBy string      // the address of who acted, or of who is left out; "" for anybody, nobody
+	Document  string      // the ID of one, within its record; one that is hidden from the reader has no lines
 
 	Limit  int    // lines of a page; 50 if it is 0, at most 200
 	Before string // HistoryPage.Next of the page before
@@ -42,8 +43,12 @@ const (
 func (q HistoryQuery) matches(e audit.Entry) bool {
 	return !e.Time.Before(q.From) && (q.To.IsZero() || e.Time.Before(q.To)) &&
 		(q.Kind == "" || e.Kind() == q.Kind) && (q.Group == "" || e.Group() == q.Group) && (!q.Emergency || e.Emergency) &&
-		(q.By == "" || e.Actor == q.By) && (q.NotBy == "" || e.Actor != q.NotBy)
+		(q.By == "" || e.Actor == q.By) && (q.NotBy == "" || e.Actor != q.NotBy) && (q.Document == "" || e.Object == q.Document)
 }
+
+// tells reports whether a line of an entry that matches may be shown: it does not
+// say which document it is about to who may not know, nor does that it is there.
+func (q HistoryQuery) tells(l audit.Line) bool { return q.Document == "" || l.Object == q.Document }
 
 // History shows the trail of a record to its owner, or to whoever acts for the
 // owner and may see it: who did what, when and why it was allowed. Of a document
@@ -79,8 +84,11 @@ func (h *Hub) History(ctx context.Context, a Actor, recordID string, q HistoryQu
 				page.Next = strconv.FormatUint(n.Number+1, 10)
 				return nil
 			}
-			if read++; q.matches(n.Entry) {
-				page.Lines = append(page.Lines, o.line(r, n))
+			if read++; !q.matches(n.Entry) {
+				continue
+			}
+			if l := o.line(r, n); q.tells(l) {
+				page.Lines = append(page.Lines, l)
 			}
 		}
 		return nil
@@ -135,8 +143,11 @@ func (o *openedTrail) some(ctx context.Context, before uint64, q HistoryQuery) (
 				next = n.Number + 1
 				return nil
 			}
-			if read++; q.matches(n.Entry) {
-				lines = append(lines, o.unnumbered(o.line(r, n)))
+			if read++; !q.matches(n.Entry) {
+				continue
+			}
+			if l := o.line(r, n); q.tells(l) {
+				lines = append(lines, o.unnumbered(l))
 			}
 		}
 		return nil

@@ -134,12 +134,18 @@ func TestAHistoryGivesNoDocumentAwayBeforeItsAnnouncement(t *testing.T) {
 			t.Errorf("the history says %q", word)
 		}
 	}
+	if got := w.history(a, HistoryQuery{Document: own}); len(got) != 0 {
+		t.Errorf("whoever has its ID is told %+v", got)
+	}
 	if !read.Refused || !strings.HasSuffix(read.FR, notAvailable.FR) || !strings.HasSuffix(read.EN, notAvailable.EN) {
 		t.Errorf("the attempt is told as %+v", read)
 	}
 	no := false
 	_, err = w.ChangeDocument(ctx, w.login(thomas), filed[0].ID, DocumentChange{HiddenFromPatient: &no})
 	w.must(err)
+	if got := w.history(a, HistoryQuery{Document: own}); len(got) < 3 {
+		t.Errorf("after the announcement its lines are %+v", got)
+	}
 	if all, read = lines(); !strings.Contains(all, own) || read.Object != own || read.Rule != "document/hidden-from-patient" || read.Title == "" {
 		t.Errorf("after the announcement the attempt is told as %+v", read)
 	}

@@ -38,6 +38,7 @@ type activityView struct {
 	Emergency     bool
 	NotMe         bool
 	By            string // a token of one whose acts alone are shown
+	Document      string // the ID of one that alone is shown
 	People        []actorView
 	Kinds, Groups []string
 	File          string // address of all of it
@@ -89,6 +90,8 @@ func (c *call) asked() (q hub.HistoryQuery, v activityView) {
 	if q.By = c.tokenOf(values.Get("par")); q.By != "" {
 		v.By = values.Get("par")
 	}
+	v.Document = opaqueID(values.Get("document"))
+	q.Document = v.Document
 	v.Emergency, v.NotMe = values.Get("urgence") == "yes", values.Get("sans-moi") == "yes"
 	if q.Emergency = v.Emergency; v.NotMe {
 		q.NotBy = c.who.Address.Canonical()
@@ -96,14 +99,14 @@ func (c *call) asked() (q hub.HistoryQuery, v activityView) {
 	if n, err := strconv.ParseUint(values.Get("avant"), 10, 63); err == nil && n > 0 {
 		q.Before = strconv.FormatUint(n, 10)
 	}
-	v.First, v.Filtered = q.Before == "", v.From+v.To+v.Kind+v.Group+v.By != "" || v.Emergency || v.NotMe
+	v.First, v.Filtered = q.Before == "", v.From+v.To+v.Kind+v.Group+v.By+v.Document != "" || v.Emergency || v.NotMe
 	return q, v
 }
 
 // query says in an address what is shown.
 func (v activityView) query(before string) string {
 	values := url.Values{}
-	for name, value := range map[string]string{"avant": before, "de": v.From, "a": v.To, "qui": v.Kind, "quoi": v.Group, "par": v.By} {
+	for name, value := range map[string]string{"avant": before, "de": v.From, "a": v.To, "qui": v.Kind, "quoi": v.Group, "par": v.By, "document": v.Document} {
 		if value != "" {
 			values.Set(name, value)
 		}

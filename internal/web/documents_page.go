@@ -36,6 +36,7 @@ type documentView struct {
 	Newest    string // address of the version that replaced this one
 	Folders   []filing.Folder
 	Doubts    []string
+	Readers   string    // address of who has read it; "" for those who may not know
 	Wait      *waitView // of one that the patient does not see yet
 }
 
@@ -75,7 +76,7 @@ func (c *call) showDocument(status int) error {
 	for _, r := range p.Entry.Doubts {
 		v.Doubts = append(v.Doubts, c.either(document.Reason(r).French(), document.Reason(r).English()))
 	}
-	v.Wait = c.wait(p.Wait)
+	v.Wait, v.Readers = c.wait(p.Wait), c.readersOf(v.ID)
 	v.shows(p)
 	c.w.Header().Set("Content-Security-Policy", content+"; frame-src 'self'")
 	return c.show(status, "documents/document", "documents.document", v)

@@ -318,7 +318,7 @@ func TestAPatientDecidesWhoSeesADocument(t *testing.T) {
 	b.open("/documents").at("/documents", "Nouveau")
 	at := b.addressOf("Glycémie")
 	k.must(k.Declare(t.Context(), k.professional(2), k.record, hub.InCareTeam))
-	b.open(at).at(at, "Masquer aux professionnels").open(at+"/qui").at(at+"/qui", "Qui peut voir ce document ?", "Sylvie MARTIN", "Chacun lit son propre dossier", "Ni l'Assurance maladie", "Qui a consulté les documents")
+	b.open(at).at(at, "Masquer aux professionnels").open(at+"/qui").at(at+"/qui", "Qui peut voir ce document ?", "Sylvie MARTIN", "Chacun lit son propre dossier", "Ni l'Assurance maladie", "Qui l'a consulté")
 	b.open("/documents/comme").at("/documents/comme", "Sylvie MARTIN", "Pharmacien").send("/documents/comme").at("/documents/comme", "Choisissez une des réponses")
 	b.send("/documents/comme", "comme", nurse).at("/documents/comme", "Ce que voit : Sylvie MARTIN", "1 document visible, sur 1")
 
@@ -344,7 +344,10 @@ func TestAPatientDecidesWhoSeesADocument(t *testing.T) {
 	if who == nil {
 		t.Fatal("no way to who has looked")
 	}
-	b.open(who[1]).at("/activite", "Sylvie MARTIN", "Glycémie")
+	b.open(who[1]).at("/activite", "Sylvie MARTIN", "Glycémie", "Seul ce qui concerne un document")
+	if b.open(strings.Replace(who[1], "document=", "document=a", 1)); strings.Contains(text(b.page), "Glycémie") {
+		t.Error("another document has the same readers")
+	}
 	b.open(at).send(at, "act", "unmask").at(at, "peuvent voir ce document")
 	nurses.open(pro).at(pro, "Glycémie")
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/hub"
 	"vaguemestre/policy"
@@ -47,9 +46,7 @@ func (c *call) whoCanSee() error {
 		return err
 	}
 	v := whoView{documentLine: c.lineOf(p.CabinetDocument, p.Folders), Root: c.documentsAt(""), Own: c.own()}
-	if v.Own || c.visited != nil && c.visited.May.Trail {
-		v.Trail = c.at(activityPath) + "?" + url.Values{"quoi": {string(audit.MedicalDocument)}, "sans-moi": {"yes"}}.Encode()
-	}
+	v.Trail = c.readersOf(v.ID)
 	for _, one := range viewers {
 		why := c.because(one.Access.Rule)
 		switch {
@@ -64,6 +61,15 @@ func (c *call) whoCanSee() error {
 		}
 	}
 	return c.page("documents/who", "documents.who", v)
+}
+
+// readersOf is the address of who has read a document; "" for those who may not
+// know.
+func (c *call) readersOf(id string) string {
+	if !c.own() && (c.visited == nil || !c.visited.May.Trail) {
+		return ""
+	}
+	return c.at(activityPath) + "?" + url.Values{"document": {id}, "sans-moi": {"yes"}}.Encode()
 }
 
 // withReason puts a profession with the others that are told the same.
