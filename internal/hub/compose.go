@@ -168,7 +168,8 @@ func (h *Hub) editable(r store.Reader, part store.Part, id MessageID) error {
 // SaveDraft keeps a draft in the place of what was kept of it before: at no
 // moment are there two, or none. Files that stay are not sealed again. The first
 // time it takes over what it follows of the message that it answers. A draft that
-// was sent is fault.Conflict; one that is too large, fault.TooLarge.
+// was sent, or an ID that a message has, is fault.Conflict; one that is too large,
+// fault.TooLarge.
 func (h *Hub) SaveDraft(ctx context.Context, a Actor, d Draft, c DraftChange) (saved Draft, err error) {
 	if _, err := ParseMessageID(string(d.ID)); err != nil {
 		return saved, fmt.Errorf("hub: draft: %w", fault.Invalid)
@@ -239,7 +240,12 @@ func (m *Mailbox) replaceDraft(t *tx, was *keptDraft, s *sealedMail) (freed []st
 	if !slices.Equal(uids, was.places()) {
 		return nil, errDraftMoved
 	}
-	if was == nil {
+	if was == nil { // no message has its name
+		if _, there, err := m.placeOf(t, MessageID(s.filing.ID)); err != nil {
+			return nil, err
+		} else if there {
+			return nil, errDraftLeft
+		}
 		t.note(m.act(audit.ActAppend, fmt.Sprintf("folder %d", mailbox.Drafts)))
 	}
 	if err := m.hold(t, s); err != nil {

@@ -316,6 +316,18 @@ func TestNothingLeavesASealedHubNorAClosedSpace(t *testing.T) {
 	h.verifies()
 }
 
+// TestADraftIsNamedAsNothingElse: a page that was open for long does not write
+// under the name of a message that is there.
+func TestADraftIsNamedAsNothingElse(t *testing.T) {
+	h := newHouse(t)
+	h.must(h.send(thomas, "Bonjour", "", adam))
+	a := h.login(adam)
+	if _, err := h.SaveDraft(t.Context(), a, Draft{ID: h.newestID(adam, mailbox.Inbox), To: to(thomas)}, DraftChange{}); ruleOf(err) != "draft/left" {
+		t.Errorf("a draft has the name of a message: %v", err)
+	}
+	h.must(errors.Join(filed(h, "INBOX", 1, adam), filed(h, "Drafts", 0, adam)))
+}
+
 func TestADraftIsBounded(t *testing.T) {
 	h := newHouse(t)
 	h.Limits.Mail, h.Limits.PatientMail = 200_000, 100_000
