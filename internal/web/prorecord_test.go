@@ -244,8 +244,12 @@ func TestAnAdministratorBlocksForThePatient(t *testing.T) {
 func TestARecordIsNotGuessed(t *testing.T) {
 	k := newClinic(t)
 	b := k.browser().comesIn(k.number(3))
+	other := byte('a') // one that hers does not end with
+	if strings.HasSuffix(string(k.her.Part), "a") {
+		other = 'b'
+	}
 	var first string
-	for _, id := range []string{"x", "aaaaaaaaaaaaaaaaaaaaaaaaaa", "hub", "nobody", string(k.her.Part)[:25] + "a"} {
+	for _, id := range []string{"x", "aaaaaaaaaaaaaaaaaaaaaaaaaa", "hub", "nobody", string(k.her.Part)[:25] + string(other)} {
 		for _, path := range []string{"", "/urgence"} {
 			b.open("/patients/" + id + path)
 			if first == "" {
