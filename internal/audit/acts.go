@@ -18,6 +18,7 @@ type action struct {
 const (
 	ActAppend       = "append-message"
 	ActExpunge      = "expunge-messages"
+	ActCharge       = "take-charge"
 	ActDeleteFolder = "delete-folder"
 	ActReadTrail    = "read-trail"
 	ActExportTrail  = "export-trail"
@@ -46,6 +47,7 @@ var actions = map[string]action{
 	"name-reply-to": {General, "a demandé les réponses à une autre adresse", "asked for answers at another address", "recevoir les réponses à une autre adresse", "have answers go to another address"},
 	"use-mailbox":   {General, "a consulté des messages", "looked at messages", "consulter des messages", "look at messages"},
 	ActAppend:       {General, "a rangé un message", "put a message away", "ranger un message", "put a message away"},
+	ActCharge:       {General, "a changé qui suit un message", "changed who sees to a message", "changer qui suit un message", "change who sees to a message"},
 	ActExpunge:      {General, "a effacé des messages", "deleted messages", "effacer des messages", "delete messages"},
 	ActDeleteFolder: {General, "a supprimé un dossier de messages", "deleted a folder of messages", "supprimer un dossier de messages", "delete a folder of messages"},
 	"notify":        {General, "a déposé un avis de remise", "left a notice of delivery", "déposer un avis de remise", "leave a notice of delivery"},

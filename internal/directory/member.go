@@ -28,6 +28,12 @@ func memberKey(s fact.Scope, rpps string) string {
 	return memberPrefix + hex.EncodeToString(mac[:16])
 }
 
+// ID names a member in the mailbox of a partition: it is opaque, and the same as
+// long as they are one.
+func (m Member) ID(s fact.Scope) string {
+	return strings.TrimPrefix(memberKey(s, m.RPPS), memberPrefix)[:12]
+}
+
 // Shared reports whether a mailbox may have members.
 func (b BAL) Shared() bool { return b.Kind == Organisational || b.Kind == Practice }
 

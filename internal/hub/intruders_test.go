@@ -156,6 +156,8 @@ var intrusions = map[string]intrusion{
 
 	// What an ID of hers names in one's own mailbox is nothing.
 	"Thread":      func(p *prey, a Actor) (any, error) { return p.Thread(p.ctx, a, p.message) },
+	"WholeThread": func(p *prey, a Actor) (any, error) { return p.WholeThread(p.ctx, a, p.message) },
+	"TakeCharge":  func(p *prey, a Actor) (any, error) { return nil, p.TakeCharge(p.ctx, a, p.message, true) },
 	"MessageFile": func(p *prey, a Actor) (any, error) { return p.MessageFile(p.ctx, a, p.message, "2") },
 	"MessageHTML": func(p *prey, a Actor) (any, error) { return p.MessageHTML(p.ctx, a, p.message) },
 	"MessageText": func(p *prey, a Actor) (any, error) { return p.MessageText(p.ctx, a, p.message) },
@@ -327,7 +329,7 @@ func TestAnIntrusionIsWhatItsOwnerDoes(t *testing.T) {
 	others := strings.Fields(`AdmitCareTeam AnswerInvitation BreakGlass BreakGlassFor Declare EndGlass FindPatient Footing GiveConsent
 		GrantAdministrator Invite KeptDocument NameRole PatientByID Shared Visit`)
 	none := strings.Fields(`AskErasure DiscardDraft Draft EndPerson MessageFile MessageHTML OpenRendition Passage ReopenSpace SendDraft
-		SendReadReceipt TakeBack WithdrawErasure`)
+		SendReadReceipt TakeBack TakeCharge WithdrawErasure`)
 	last := []string{"RemoveFolder", "CloseSpace"}
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(intrusions)), func(name string) bool {
 		return intrusions[name] == nil || slices.Contains(slices.Concat(others, none, last), name)

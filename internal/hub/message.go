@@ -72,6 +72,8 @@ type ThreadView struct {
 	Answer   MessageID        // the message that an answer would answer; "": none
 	Refused  *Refusal         // why there can be none
 	Several  bool             // an answer to all would go to more than one
+	Shared   bool             // several share the mailbox: one of them may see to the thread
+	Charge   Charge
 
 	Earlier, Later MessageID // the next message that is not among Messages, before and after; "": there is none
 }
@@ -124,7 +126,11 @@ func (h *Hub) thread(ctx context.Context, a Actor, id MessageID, e extent) (v Th
 }
 
 func (d *desk) open(ctx context.Context, x *threadIndex, t *threadOf, at *listed, e extent) (ThreadView, error) {
-	v := ThreadView{ID: t.id(), At: at.id}
+	charges, err := d.charges(ctx)
+	if err != nil {
+		return ThreadView{}, err
+	}
+	v := ThreadView{ID: t.id(), At: at.id, Shared: d.actor.Member != nil, Charge: t.charge(charges)}
 	messages, notices := t.split()
 	for _, l := range messages {
 		if v.Subject == "" && !l.isDraft() {

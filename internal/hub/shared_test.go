@@ -230,3 +230,59 @@ func TestADocumentIsAttachedByThePerson(t *testing.T) {
 		t.Errorf("the patient's trail ends with %+v", last)
 	}
 }
+
+// TestOneOfThoseWhoShareSeesToAThread: the others see who, may take it over, and a
+// mail program sees a flag that names nobody.
+func TestOneOfThoseWhoShareSeesToAThread(t *testing.T) {
+	h, roche, _ := newUnit(t)
+	ctx := t.Context()
+	n, err := ident.MakeRPPS("8109990003")
+	h.must(err)
+	const lise = "lise.faure@hopital.test"
+	h.must(h.AddBAL(ctx, "operator", directory.BAL{
+		Kind: directory.Personal, Address: lise, Name: "Lise FAURE", RPPS: n.String(), Profession: policy.Nurse, Establishment: "750000001"}))
+	e, err := h.OpenProfessionalWeb(ctx, n, Attempt{Protocol: "web", Remote: here, Device: "Firefox"})
+	h.must(err)
+	for _, who := range []string{nadia, lise} {
+		h.must(h.AddMember(ctx, "operator", addr(cardio), addr(who)))
+	}
+	one, err := h.shared(roche, cardio)
+	h.must(err)
+	two, err := h.shared(e.Actor, cardio)
+	h.must(err)
+	h.must(h.send(thomas, "Avis", "", cardio))
+	id := h.newestID(cardio, mailbox.Inbox)
+	sees := func(a Actor, want Charge) {
+		t.Helper()
+		list, err := h.Threads(ctx, a, ThreadSearch{})
+		h.must(err)
+		v, err := h.Thread(ctx, a, id)
+		h.must(err)
+		if list.Threads[0].Charge != want || v.Charge != want || !v.Shared {
+			t.Errorf("%s reads %+v in the list, %+v in the thread, want %+v", a.Member.Name, list.Threads[0].Charge, v.Charge, want)
+		}
+	}
+	sees(one, Charge{})
+	h.must(h.TakeCharge(ctx, one, id, true))
+	h.must(h.TakeCharge(ctx, one, id, true))
+	sees(one, Charge{"Nadia ROCHE", true})
+	sees(two, Charge{"Nadia ROCHE", false})
+	s := h.session(cardio)
+	c, err := s.Changes(ctx, mailbox.Inbox, mailbox.Cursor{})
+	h.must(err)
+	if k := c.Messages[0].Flags.Keywords; len(k) != 1 || !strings.HasPrefix(strings.ToLower(k[0]), chargeFlag) || strings.Contains(k[0], roche.RPPS) {
+		t.Errorf("a mail program reads %q", k)
+	}
+	h.must(h.TakeCharge(ctx, two, id, true))
+	sees(one, Charge{"Lise FAURE", false})
+	sees(two, Charge{"Lise FAURE", true})
+	h.must(h.TakeCharge(ctx, one, id, false))
+	sees(two, Charge{})
+	h.must(h.TakeCharge(ctx, two, id, true))
+	h.must(h.RemoveMember(ctx, "operator", addr(cardio), addr(lise)))
+	sees(one, Charge{}) // whoever has left sees to nothing
+	if err := h.TakeCharge(ctx, roche, id, true); !errors.Is(err, fault.NotFound) {
+		t.Errorf("in her own mailbox: %v", err)
+	}
+	h.verifies()
+}

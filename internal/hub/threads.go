@@ -71,6 +71,7 @@ type ThreadLine struct {
 	Ended    bool // whoever the actor writes with has ended the exchange
 	Draft    bool // something is being written
 	Setback  bool // the last news is that something could not be delivered
+	Charge   Charge
 }
 
 // Threads lists the threads of an actor's mailbox. The trail has it, once a
@@ -93,12 +94,17 @@ func (d *desk) list(ctx context.Context, s ThreadSearch) (ThreadList, error) {
 		return ThreadList{}, err
 	}
 	list := ThreadList{Total: len(found), Unread: x.unread(mailbox.Inbox), Folders: x.folderLines(), Kinds: d.actor.Role == policy.Patient}
+	charges, err := d.charges(ctx)
+	if err != nil {
+		return ThreadList{}, err
+	}
 	from := min(max(s.Page, 0)*ThreadsPerPage, len(found))
 	for _, t := range found[from:min(from+ThreadsPerPage, len(found))] {
 		l, err := d.line(ctx, x, t, at[t])
 		if err != nil {
 			return ThreadList{}, err
 		}
+		l.Charge = t.charge(charges)
 		list.Threads = append(list.Threads, l)
 	}
 	return list, d.markEnded(ctx, list.Threads)

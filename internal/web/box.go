@@ -23,6 +23,7 @@ import (
 type sharer interface {
 	SharedMailboxes(ctx context.Context, a hub.Actor) ([]hub.SharedMailbox, error)
 	Shared(ctx context.Context, a hub.Actor, id string) (hub.Actor, error)
+	TakeCharge(ctx context.Context, a hub.Actor, id hub.MessageID, on bool) error
 }
 
 const (

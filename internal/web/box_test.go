@@ -63,6 +63,8 @@ func TestAProfessionalChoosesASharedMailbox(t *testing.T) {
 	b.open("/messagerie/boites").chooses(id).at("/messagerie", "Vous êtes dans une boîte partagée", "Boîte partagée : Cabinet du Port", "Demande de rendez-vous")
 	b.reads().at(b.path, "Bonjour.", "Boîte partagée : Cabinet du Port")
 	message := b.path
+	b.at(message, "Personne ne suit encore cet échange").send(message, "faire", "suivre").at(message, "Vos collègues le voient", "Ne plus le suivre")
+	b.open("/messagerie").at("/messagerie", "Suivi par vous")
 	b.open("/").at("/", "Nouveaux messages Boîte partagée : Cabinet du Port "+cabinet)
 
 	// What was shown in one mailbox is not done in another…
@@ -75,6 +77,10 @@ func TestAProfessionalChoosesASharedMailbox(t *testing.T) {
 	}
 	b.open("/messagerie/boites").at("/messagerie/boites", "La vôtre", "Ouverte")
 	b.chooses("").at("/messagerie", "Vous êtes dans votre boîte").lacks("Demande de rendez-vous")
+	b.post(message, url.Values{"token": {formTokenOf(b)}, "faire": {"suivre"}})
+	if b.status != http.StatusNotFound {
+		t.Errorf("it is seen to from one's own: %d", b.status)
+	}
 	if b.open(message); b.status != http.StatusNotFound {
 		t.Errorf("a message of the shared mailbox, in one's own: %d", b.status)
 	}

@@ -304,6 +304,10 @@ func (c *call) tidyThread() error {
 		return c.after(err, here, "news.mail.receipt-sent")
 	case "taire":
 		return c.after(c.s.hub.WaiveReadReceipt(c.ctx(), c.mailbox(), id), here, "news.mail.receipt-waived")
+	case "suivre":
+		return c.after(c.s.hub.TakeCharge(c.ctx(), c.mailbox(), id, true), here, "news.charge-taken")
+	case "laisser":
+		return c.after(c.s.hub.TakeCharge(c.ctx(), c.mailbox(), id, false), here, "news.charge-left")
 	}
 	t := hub.Tidying{Threads: []hub.MessageID{id}}
 	if c.form.ticked("seul") {
