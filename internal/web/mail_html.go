@@ -135,7 +135,7 @@ func (c *call) messageHTML() error {
 	if c.r.Method == http.MethodHead {
 		return nil
 	}
-	_, _ = fmt.Fprintf(c.w, `<!DOCTYPE html><html><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>%s</title>`+
+	_, _ = fmt.Fprintf(c.w, `<!DOCTYPE html><html lang="fr"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>%s</title>`+
 		`<style>body{margin:0;padding:.75rem;font:1rem/1.5 system-ui,sans-serif;background:#fff;color:#12181f;overflow-wrap:anywhere}img{max-width:100%%;height:auto}table{border-collapse:collapse;max-width:100%%}td,th{padding:.15rem .4rem;vertical-align:top}blockquote{margin:0 0 0 .5rem;padding-left:.75rem;border-left:3px solid #c3ced3}pre{white-space:pre-wrap}</style>`+
 		`</head><body>%s</body></html>`, html.EscapeString(c.words("mail.html.title")), defused(page))
 	return nil
