@@ -27,7 +27,8 @@ type portal struct {
 	people   []person             // with their passwords and tokens
 	entries  map[string]hub.Entry // sessions in the pages, by address
 	post     client
-	outbox   string // where what would be mailed is left
+	programs *http.Client // what speaks to the API
+	outbox   string       // where what would be mailed is left
 }
 
 // openPortal runs it, until the test ends.
@@ -50,13 +51,18 @@ func openPortal(t testing.TB) *portal {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.hub.Limits.Undo = 5 * time.Second
 	p := &portal{server: s, entries: map[string]hub.Entry{}, base: s.webBase(), ca: filepath.Join(d.folder, caName), outbox: filepath.Join(d.folder, outboxFolder)}
 	p.openBackstage()
 	serveUntilEnd(t, s)
 	if err := p.play(ctx, d, cast); err != nil {
 		t.Fatal(err)
 	}
+	p.programs = trustingClient(t, p.ca)
 	if p.post, err = d.trusting(s.address("listen.smtps"), s.address("listen.imaps")); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.bring(ctx); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -101,10 +107,11 @@ func (p *portal) account(who person) (person, error) {
 //
 //	letter   prints the letter that announces the space of who, and tells its code
 //	report   the physician of the demo sends who a report
+//	look     and reads the documents of who
 //	night    what a hub does by itself as time passes
 func (p *portal) openBackstage() {
 	for what, do := range map[string]func(context.Context, person) (string, error){
-		"letter": p.printLetter, "report": p.sendReport,
+		"letter": p.printLetter, "report": p.sendReport, "look": p.readRecord,
 		"night": func(ctx context.Context, _ person) (string, error) { return backstageNight(ctx, p.server, nil) },
 	} {
 		p.web.HandleFunc("/backstage/"+what, func(w http.ResponseWriter, r *http.Request) {
@@ -135,24 +142,44 @@ func (p *portal) printLetter(ctx context.Context, who person) (string, error) {
 
 // sendReport sends a report by SMTP, as a practice does.
 func (p *portal) sendReport(ctx context.Context, to person) (string, error) {
-	from, err := p.account(thomas)
-	if err != nil {
-		return "", err
-	}
 	now := clock()
 	report := sheet{letterhead: "Dr Éric THOMAS, médecin généraliste – " + tilleuls.name, title: "Compte rendu de consultation", lines: []string{
 		"Le " + frenchDate(now), "", "Tension 12/8. Rien à signaler.", "", "Dr Éric THOMAS",
 	}}
-	l := &letter{
-		id: fmt.Sprint("portal-", now.UnixNano()), sent: now.Truncate(time.Second), from: from, to: []person{to},
-		subject: "Votre compte rendu", text: "Bonjour,\n\nVoici le compte rendu de ce matin. Le traitement vous convient-il ?\n\nDr Éric Thomas\n",
-		files: []message.Attachment{pdfFile(now, "CR_Consultation", to, 4401, report)},
+	l := p.draft(to, "Votre compte rendu", "Bonjour,\n\nVoici le compte rendu de ce matin. Le traitement vous convient-il ?\n\nDr Éric Thomas\n")
+	l.files = []message.Attachment{pdfFile(now, "CR_Consultation", to, 4401, report)}
+	return "", p.mail(ctx, to, l, "")
+}
+
+// physician is the one of the demo, signed in to the pages.
+func (p *portal) physician(ctx context.Context) (hub.Actor, error) {
+	n, err := ident.ParseRPPS(thomas.bal.RPPS)
+	if err != nil {
+		return hub.Actor{}, err
 	}
-	mail, err := l.compose()
+	e, err := p.hub.OpenProfessionalWeb(ctx, n, hub.Attempt{Protocol: "web", Device: "Firefox, Linux"})
+	return e.Actor, err
+}
+
+// readRecord opens the documents of a patient, as a physician of their care team.
+func (p *portal) readRecord(ctx context.Context, of person) (string, error) {
+	a, err := p.physician(ctx)
 	if err != nil {
 		return "", err
 	}
-	return "", p.post.send(ctx, from.address, from.password, []string{to.address}, mail)
+	v, err := p.hub.FindPatient(ctx, a, of.matricule)
+	if err != nil {
+		return "", err
+	}
+	if err := p.hub.Declare(ctx, a, v.ID, hub.InCareTeam); err != nil {
+		return "", err
+	}
+	docs, err := p.hub.Documents(ctx, a, v.ID)
+	for _, d := range docs {
+		_, err1 := p.hub.Document(ctx, a, d.ID)
+		err = errors.Join(err, err1)
+	}
+	return "", err
 }
 
 // waiting are patients who are told by post that their spaces will open: one for

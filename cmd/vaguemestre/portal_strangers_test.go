@@ -36,17 +36,19 @@ func TestStrangersGetNothing(t *testing.T) {
 	mine := p.harvest(t)
 	secrets := p.secrets(t)
 	before := p.whatIsHers(t)
-	for _, s := range p.strangers(t) {
+	strangers := p.strangers(t)
+	for _, s := range strangers {
 		t.Run(s.who, func(t *testing.T) {
-			secrets := slices.DeleteFunc(slices.Clone(secrets), func(word string) bool { return s.knows != "" && regexp.MustCompile(s.knows).MatchString(word) })
+			secrets := s.unknownTo(secrets)
 			for _, try := range mine.tries(t, s.given, secrets) {
-				s.tries(t, p, try, secrets)
+				s.tries(t, p, try, mine.record, secrets)
 			}
 			if s.address != "" && s.refusals(t, p) == 0 {
 				t.Error("no refusal is in the trail")
 			}
 		})
 	}
+	t.Run("by the API", func(t *testing.T) { p.strangersByAPI(t, strangers, secrets) })
 	for what, was := range before {
 		if now := p.whatIsHers(t)[what]; now != was {
 			t.Errorf("%s was changed by strangers:\n%s\nbefore:\n%s", what, now, was)
@@ -66,8 +68,13 @@ type stranger struct {
 }
 
 // Before every patient, a professional has the page where they say what they are
-// to them, and the forms of an emergency and of what they bring.
-const everyCaregiver = `^/patients/[^/]+(/urgence|/documents/ajouter)?$`
+// to them, the list of what they brought, and the forms of that and of an emergency.
+const everyCaregiver = `^/patients/[^/]+(/urgence|/documents|/documents/ajouter)?$`
+
+// unknownTo are the secrets that somebody does not know anyway.
+func (s *stranger) unknownTo(secrets []string) []string {
+	return slices.DeleteFunc(slices.Clone(secrets), func(word string) bool { return s.knows != "" && regexp.MustCompile(s.knows).MatchString(word) })
+}
 
 func (p *portal) strangers(t *testing.T) []*stranger {
 	t.Helper()
@@ -97,7 +104,7 @@ func (p *portal) strangers(t *testing.T) []*stranger {
 	optician := p.professional(t, girard)
 	its, err := p.hub.Documents(ctx, optician.Actor, record)
 	must(err)
-	theirs, knows := []string{}, herName+"|"+herNumber
+	theirs, knows := []string{}, herName+"|"+herNumber+lettersOf(t, girard)
 	for _, d := range its {
 		theirs, knows = append(theirs, d.ID), knows+"|^"+regexp.QuoteMeta(d.Entry.Title)+"$"
 	}
@@ -107,7 +114,7 @@ func (p *portal) strangers(t *testing.T) []*stranger {
 		{walker: p.walker(t, closed.Token), who: "a patient who has closed their space"},
 		{walker: p.walker(t, p.entries[neighbour.who.address].Token), who: "another patient", address: neighbour.who.address},
 		{walker: p.walker(t, p.entries[louise.address].Token), who: "a carer who is entrusted with something else", address: louise.address, knows: herName, may: `^/proches/[^/]+$`},
-		{walker: p.walker(t, p.professional(t, benali).Token), who: "a professional whom she has blocked", address: benali.address, cares: true, knows: herNumber, may: everyCaregiver},
+		{walker: p.walker(t, p.professional(t, benali).Token), who: "a professional whom she has blocked", address: benali.address, cares: true, knows: herNumber + lettersOf(t, benali), may: everyCaregiver},
 		{walker: p.walker(t, optician.Token), who: "an optician", address: girard.address, cares: true, knows: knows, may: everyCaregiver + `|^/patients/[^/]+/documents(/selection|/tout|/recherche|/corbeille|/dossiers)?$`, given: theirs},
 	}
 }
@@ -138,11 +145,12 @@ type try struct {
 // stranger's own, nothing has changed: that is looked at in the end.
 var pagesRefuse = []int{http.StatusForbidden, http.StatusNotFound, http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity, http.StatusTooManyRequests}
 
-func (s *stranger) tries(t *testing.T, p *portal, try try, secrets []string) {
+func (s *stranger) tries(t *testing.T, p *portal, try try, record string, secrets []string) {
 	t.Helper()
 	before := s.refusals(t, p)
 	a := s.do(t, try.method, try.path, try.fields)
 	away := a.status == http.StatusSeeOther && strings.HasPrefix(a.location, "/connexion")
+	elsewhere := a.status == http.StatusSeeOther && !strings.Contains(a.location, record)
 	allowed := func(path string) bool {
 		path, _, _ = strings.Cut(path, "?")
 		return s.may != "" && regexp.MustCompile(s.may).MatchString(path)
@@ -152,7 +160,7 @@ func (s *stranger) tries(t *testing.T, p *portal, try try, secrets []string) {
 		t.Errorf("%s %s: %d, and it is not in the trail", try.method, try.path, a.status)
 	}
 	switch {
-	case away, slices.Contains(pagesRefuse, a.status), allowed(try.path), a.status == http.StatusSeeOther && allowed(a.location):
+	case away, slices.Contains(pagesRefuse, a.status), allowed(try.path), elsewhere, a.status == http.StatusSeeOther && allowed(a.location):
 	case s.address == "" && try.signed:
 		t.Errorf("%s %s: %d for nobody", try.method, try.path, a.status)
 	case strings.Contains(try.pattern, "{"):
@@ -203,16 +211,42 @@ func (p *portal) secrets(t *testing.T) (list []string) {
 			list = append(list, d.Entry.Title)
 		}
 	}
+	for _, l := range story(t) {
+		if l.concerns(dominique) {
+			list = append(list, l.words()...)
+		}
+	}
+	return slices.DeleteFunc(list, func(s string) bool { return len(s) < 6 })
+}
+
+func story(t *testing.T) []*letter {
+	t.Helper()
 	letters, err := demoStory(clock())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, l := range letters {
-		if slices.ContainsFunc(l.to, func(to person) bool { return to.address == dominique.address }) {
-			list = append(list, l.subject, strings.Split(l.text, "\n")[2])
+	return letters
+}
+
+func (l *letter) concerns(who person) bool {
+	return slices.ContainsFunc(slices.Concat([]person{l.from}, l.to, l.cc), func(one person) bool { return one.address == who.address })
+}
+
+// words are what one knows a letter by.
+func (l *letter) words() []string { return []string{l.subject, strings.Split(l.text, "\n")[2]} }
+
+// lettersOf are those that somebody has written or got, for a regular expression
+// that goes on.
+func lettersOf(t *testing.T, who person) (more string) {
+	t.Helper()
+	for _, l := range story(t) {
+		if l.concerns(who) {
+			for _, word := range l.words() {
+				more += "|^" + regexp.QuoteMeta(word) + "$"
+			}
 		}
 	}
-	return slices.DeleteFunc(list, func(s string) bool { return len(s) < 6 })
+	return more
 }
 
 // whatIsHers is what could be changed, as texts.

@@ -31,7 +31,7 @@ class Hand {
   }
 
   async turn(act) {
-    await Promise.all([this.page.waitForNavigation(), act()])
+    await Promise.all([this.page.waitForNavigation({ timeout: 10_000 }), act()])
     await this.page.locator('.htmx-request, .htmx-swapping, .htmx-settling').first().waitFor({ state: 'detached' })
   }
 
@@ -39,6 +39,23 @@ class Hand {
   async at(heading) {
     await this.page.getByRole('heading', { level: 1, name: heading }).waitFor()
     await this.look(this.page)
+  }
+
+  /** comes waits for the page that comes by itself, where a script runs. */
+  async comes(heading) {
+    await this.page.getByRole('heading', { level: 1, name: heading }).waitFor()
+    await this.at(heading)
+  }
+
+  /** waitsFor goes where a link leads, again and again, until there is the page
+      with that heading. The page may come by itself. */
+  async waitsFor(heading, link) {
+    const there = this.page.getByRole('heading', { level: 1, name: heading })
+    for (let i = 0; i < 30 && !(await there.count()); i++) {
+      await this.page.waitForTimeout(500)
+      if (await this.link(link).count()) await this.follow(link).catch(() => {})
+    }
+    await this.at(heading)
   }
 
   /** told waits for what is announced. */
@@ -102,6 +119,7 @@ export class Keyboard extends Hand {
   async write(field, text) {
     await this.reach(field)
     await this.page.keyboard.press('Control+A')
+    await this.page.keyboard.press('Delete')
     await this.page.keyboard.type(text)
   }
 
@@ -135,7 +153,7 @@ export class Keyboard extends Hand {
 function focus(target) {
   const e = document.activeElement
   const here = e === target
-  if (!e || e === document.body || e.tabIndex < 0) return { here, blind: '' } // the browser's own, or put there by the page
+  if (!e || e === document.body || e.tabIndex < 0 || e.tagName === 'IFRAME') return { here, blind: '' } // the browser's own, or put there by the page
   const box = e.getBoundingClientRect()
   const inSight = box.width > 0 && box.height > 0 && box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth
   const marked = [e, e.closest('label'), e.closest('summary')].some((m) => {

@@ -3,8 +3,9 @@ import { withBrowser } from '../browser.mjs'
 import { Finger, Keyboard, Mouse, Plain } from './hands.mjs'
 import { decidesWhoMayRead, keepsTheKeys, leaves, provesAgain } from './keeping.mjs'
 import { look, looked } from './look.mjs'
-import { activates, seesWhoLooked, signsIn, signsOut } from './newcomer.mjs'
-import { comesIn, finds, goes } from './professional.mjs'
+import { answers, answersTheDoctor, cannotAnswer, hidesTheDocument, readsTheReport, seesWhoLooked } from './living.mjs'
+import { activates, signsIn, signsOut } from './newcomer.mjs'
+import { comesIn, deposits, ends, finds, goes, opensTheRecord, writes } from './professional.mjs'
 import { heaviest, note, people, scene } from './stage.mjs'
 import { sweeps } from './sweep.mjs'
 
@@ -18,7 +19,10 @@ await withBrowser(async (browser) => {
     await scene(`a new patient, ${way}`, async () => {
       const hand = await begin()
       await activates(hand, who)
-      await seesWhoLooked(hand)
+      await readsTheReport(hand, who)
+      await answersTheDoctor(hand, 'Bonjour docteur, le traitement me convient. Merci !')
+      await hidesTheDocument(hand)
+      await seesWhoLooked(hand, who)
       await signsOut(hand)
     })
   }
@@ -28,10 +32,17 @@ await withBrowser(async (browser) => {
     await decidesWhoMayRead(hand)
     await keepsTheKeys(hand)
   })
-  await scene('a physician finds a patient', async () => {
+  await scene('a physician finds a patient, reads, deposits, writes, is answered, and ends it', async () => {
     const hand = await Mouse.begin(browser, null, look)
     await comesIn(hand, 'Éric THOMAS')
-    await finds(hand, people.dominique)
+    await finds(hand, people.neighbour)
+    await opensTheRecord(hand)
+    await deposits(hand, 'Consultation de ce jour')
+    await writes(hand, 'Après la consultation', 'Comment allez-vous depuis ?')
+    const other = await Finger.begin(browser, people.neighbour, look)
+    await answers(other, /Après la consultation/, 'Mieux, merci.')
+    await ends(hand, 'Après la consultation', 'Mieux, merci.')
+    await cannotAnswer(other, /Après la consultation/)
     await goes(hand)
   })
   for (const [way, who, begin] of ways) {

@@ -1,5 +1,4 @@
-// The new patient: activates the space with the code of a letter, reads a report,
-// answers the doctor, hides a document, sees who looked.
+// The new patient activates the space with the code of a letter, and comes back.
 import assert from 'node:assert/strict'
 import { backstage, codeAfter } from './stage.mjs'
 
@@ -95,10 +94,4 @@ export async function signsIn(hand, who) {
   await hand.type('Code', code)
   await hand.press('Valider le code')
   await hand.at('Bonjour')
-}
-
-/** seesWhoLooked finds the doctor and oneself in the trail. */
-export async function seesWhoLooked(hand) {
-  await hand.goes('Activité et accès')
-  await hand.at('Activité')
 }

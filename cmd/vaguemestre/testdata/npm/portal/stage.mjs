@@ -49,7 +49,7 @@ export async function scene(name, play) {
   return failed === ''
 }
 
-const longest = 100_000 // ms of a scene
+const longest = 150_000 // ms of a scene
 
 /** tooLong fails a scene that waits for what does not come. */
 function tooLong(name) {

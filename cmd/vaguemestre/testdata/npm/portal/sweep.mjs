@@ -3,34 +3,47 @@
 import assert from 'node:assert/strict'
 import { desk } from './hands.mjs'
 import { look } from './look.mjs'
-import { base, cast, enter, fault, people, scene } from './stage.mjs'
+import { base, cast, enter, fault, note, people, scene } from './stage.mjs'
 
 const mostOfOneKind = 3 // pages whose addresses differ by an identifier only
+const mostMessages = 8 // of which there are more kinds
+const leaving = '/deconnexion/pro' // goes on by itself
+
+const idLike = /^(\d+(\.\d+)*|.{12,})$/
 
 /** kindOf is an address without its identifiers. */
 function kindOf(path) { return path.split('?')[0].replaceAll(/\/[^/]{12,}(?=\/|$)|\/\d+(?=\/|$)/g, '/*') }
 
-/** sweep opens every page that is reached by links from some. */
-async function sweep(page, from) {
+/** sweep opens every page that is reached by links from some, and the others of the
+    table of the pages. */
+async function sweep(page, from, cares) {
+  const begun = performance.now()
   const counts = {}
   const todo = [...from]
   const known = new Map(todo.map((path) => [path, 'the beginning'])) // and what led there
   const reached = []
-  while (todo.length > 0) {
+  let guessed = false
+  while (todo.length > 0 || !guessed) {
+    if (todo.length === 0) { // the addresses to which no link leads
+      guessed = true
+      todo.push(...unlinked(known.keys(), cares).filter((path) => !known.has(path)))
+      continue
+    }
     const path = todo.shift()
     const kind = kindOf(path)
     counts[kind] = (counts[kind] ?? 0) + 1
-    if (counts[kind] > mostOfOneKind) continue
+    if (counts[kind] > (kind === '/messagerie/m/*' ? mostMessages : mostOfOneKind)) continue
     const answer = await page.goto(base + path).catch((err) => {
       if (/Download is starting|ERR_ABORTED/.test(err.message)) return null // a file
       throw err
     })
     if (!answer?.headers()['content-type']?.startsWith('text/html')) continue
     if (answer.status() >= 400) {
-      fault(`${path}, to which ${known.get(path)} leads: ${answer.status()}`)
+      if (known.has(path)) fault(`${path}, to which ${known.get(path)} leads: ${answer.status()}`)
       continue
     }
-    if (new URL(page.url()).pathname.startsWith('/psc/')) continue // where professionals come from: not ours
+    if (path === leaving) await page.waitForURL((to) => to.pathname !== leaving)
+    if (new URL(page.url()).pathname.startsWith('/psc/') || path === leaving) continue // where professionals come from, and go: not ours
     if (/\bsandbox\b/.test(answer.headers()['content-security-policy'])) {
       await lookInside(page, path)
       continue
@@ -45,7 +58,23 @@ async function sweep(page, from) {
       todo.push(address)
     }
   }
+  note(`${reached.length} pages in ${Math.round(performance.now() - begun)} ms`)
   return reached
+}
+
+/** unlinked are the pages of the table that none of the paths is, with parameters
+    that are in the paths. */
+function unlinked(paths, cares) {
+  const parts = [...paths].map((path) => path.split('?')[0].split('/'))
+  const list = []
+  for (const { Path: pattern, Shows: shows, Signed: signed, Cares: forCarers } of cast.addresses) {
+    if (!shows || (signed && cares !== undefined && forCarers !== cares && pattern.includes('{'))) continue
+    const want = pattern.split('/')
+    const last = want.findLastIndex((w) => w.startsWith('{'))
+    const filled = parts.filter((have) => have.length > last && want.slice(0, last + 1).every((w, i) => w === have[i] || w.startsWith('{') && idLike.test(have[i])))
+    for (const have of last < 0 ? [[]] : filled) list.push([...have.slice(0, last + 1), ...want.slice(last + 1)].join('/'))
+  }
+  return [...new Set(list)]
 }
 
 /** lookInside looks at what a document says, where the browser runs nothing: what
@@ -58,7 +87,7 @@ async function lookInside(page, path) {
     await route.fulfill({ response, headers })
   })
   await page.goto(address)
-  await look(page)
+  await look(page, { ours: false })
   await page.unroute(address)
 }
 
@@ -84,18 +113,23 @@ async function errs(page, path) {
 }
 
 export async function sweeps(browser) {
+  const erred = new Set() // kinds of pages
   const kinds = [
     ['somebody who is nobody yet', null, ['/', '/connexion', '/activer']],
     ['a patient with documents and mails', people.dominique, ['/']],
     ['a representative', people.louise, ['/']],
     ['a patient without anything', people.newcomer, ['/']],
-    ['a physician', cast.doctor, ['/', `/patients/${cast.record}`]],
+    ['a physician', cast.doctor, ['/', `/patients/${cast.record}`], true],
   ]
-  for (const [who, person, from] of kinds) {
+  for (const [who, person, from, cares = false] of kinds) {
     await scene(`every page of ${who}, as axe-core wants it`, async () => {
       const page = await enter(browser, person, desk)
-      const reached = await sweep(page, from)
-      for (const path of reached.filter((p, i) => reached.findIndex((o) => kindOf(o) === kindOf(p)) === i)) await errs(page, path)
+      const reached = await sweep(page, from, cares)
+      for (const path of reached) {
+        const kind = kindOf(path).replace(/^\/(proches|patients)\/\*(?=\/)/, '')
+        if (!erred.has(kind)) await errs(page, path)
+        erred.add(kind)
+      }
     })
   }
   await scene('pages of what goes wrong, as axe-core wants them', async () => {
