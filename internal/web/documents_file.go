@@ -206,7 +206,7 @@ func cleanName(s string) string {
 func extensionOf(mediaType string) string {
 	if e, ok := map[string]string{
 		"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png", "image/tiff": ".tif", "text/plain": ".txt",
-		"text/rtf": ".rtf", "application/rtf": ".rtf", cda.MediaType: ".xml", cda.MediaTypeSelfPresenting: ".xml",
+		"text/rtf": ".rtf", "message/rfc822": ".eml", "application/rtf": ".rtf", cda.MediaType: ".xml", cda.MediaTypeSelfPresenting: ".xml",
 	}[mediaType]; ok {
 		return e
 	}

@@ -116,7 +116,11 @@ func (c *call) attachment() error {
 	if err != nil {
 		return err
 	}
-	return c.sendFile(f.Name, f.Type, f.Content, c.r.URL.Query().Has("voir"))
+	name := f.Name
+	if name == "" {
+		name = c.words("mail.kind."+kindOfFile(f.File)) + extensionOf(f.Type)
+	}
+	return c.sendFile(name, f.Type, f.Content, c.r.URL.Query().Has("voir"))
 }
 
 // A reading is a document that was made readable.
@@ -145,7 +149,7 @@ func (c *call) attachmentPage() error {
 	v := readingsView{Name: f.Name, Back: messagePath + c.r.PathValue("message"), File: here}
 	for i, d := range inside(f) {
 		r := d.view()
-		if d.file != nil {
+		if d.file != nil && (d.document == nil || d.document.Embedded != nil) { // else it is what is read here
 			r.File = fmt.Sprintf("%s/f/%d", here, i)
 			r.See = seen[d.kind]
 		}

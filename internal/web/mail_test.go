@@ -269,7 +269,7 @@ func TestADocumentInAMailIsMadeReadable(t *testing.T) {
 		t.Fatalf("it is not to be read:\n%s", b.page)
 	}
 	b.open(m[1]).at(m[1], "Télécharger le fichier d'origine")
-	if !strings.Contains(b.page, `<div class="cda">`) || b.header.Get("Content-Security-Policy") != content {
+	if !strings.Contains(b.page, `<div class="cda" role="group"`) || b.header.Get("Content-Security-Policy") != content {
 		t.Errorf("%v\n%s", b.header, b.page)
 	}
 	if b.open(strings.Replace(m[1], "/lecture", "/f/7", 1)); b.status != http.StatusNotFound {
@@ -458,4 +458,14 @@ func TestWhatBecameOfAnAnswerIsUnderIt(t *testing.T) {
 	b.must(b.CarryAll(t.Context()))
 	b.open("/messagerie").lacks("Message distribué").reads().at(b.path, "Merci Docteur.", "Envoyé", "Distribué à Dr Éric THOMAS")
 	b.open("/messagerie?dossier=2").at("/messagerie", "Vous avez répondu :", "Votre bilan")
+}
+
+func TestAMessageWithinAMessageIsKeptAsOne(t *testing.T) {
+	b := newHouse(t).browser().activates()
+	b.writes("a1", "Subject: Pour information\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\nCi-joint.\n--x\nContent-Type: message/rfc822\n\nSubject: Avis\nFrom: <x@y.test>\n\nBonjour.\n--x--")
+	b.open("/messagerie").reads().at(b.path, "Ci-joint.", "Message transféré").lacks("Bonjour.")
+	b.open(b.path + "/p/2")
+	if d := b.header.Get("Content-Disposition"); !strings.Contains(d, ".eml") || !strings.HasPrefix(d, "attachment") || !strings.Contains(b.page, "Subject: Avis") {
+		t.Errorf("%s: %s", d, b.page)
+	}
 }
