@@ -158,6 +158,7 @@ func SevenBit(b []byte) bool {
 func (e Entity) Compose(random io.Reader) ([]byte, error) {
 	e.Header = append(slices.Clip(e.Header), HeaderField{"MIME-Version", "1.0"})
 	var out bytes.Buffer
+	out.Grow(e.room())
 	h, err := e.head(random)
 	if err != nil {
 		return nil, fmt.Errorf("message: compose: %w", err)
@@ -170,6 +171,22 @@ func (e Entity) Compose(random io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("message: compose: %w", err)
 	}
 	return out.Bytes(), nil
+}
+
+// room is about how many bytes e takes, so that a large mail is not copied while
+// it grows.
+func (e Entity) room() int {
+	n := 1 << 10
+	for _, f := range e.Header {
+		n += len(f.Name) + len(f.Value)
+	}
+	for _, p := range e.Parts {
+		n += p.room()
+	}
+	if e.Encoding == "base64" {
+		return n + len(e.Body)/57*78 + 78
+	}
+	return n + len(e.Body)
 }
 
 // write writes the body of e and closes w.
