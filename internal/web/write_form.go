@@ -53,6 +53,18 @@ type fileLine struct {
 	Human string // its size, as people say it
 }
 
+// heavy is from how many bytes on a draft is saved less often by the script.
+const heavy = 2 << 20
+
+// Heavy reports whether the files of the draft are large.
+func (v composeView) Heavy() bool {
+	var n int64
+	for _, f := range v.Files {
+		n += f.Size
+	}
+	return n >= heavy
+}
+
 // shut reports whether there is nobody whom the message may be for.
 func (v composeView) shut() bool {
 	if len(v.Tos) == 0 {

@@ -40,9 +40,11 @@
         saved.textContent = form.dataset.failed;
       }).then(function () {
         under = null;
-        if (state() !== last) soon(failing ? 15000 : 4000);
+        if (state() !== last) soon(failing ? 15000 : calm());
       });
     }
+    // calm is how long is waited before the draft is saved: large files are work.
+    function calm() { return document.getElementById("files").dataset.large === "true" ? 20000 : 4000; }
     function soon(wait) {
       if (!timer) timer = setTimeout(save, wait);
     }
@@ -53,8 +55,8 @@
       document.getElementById("discard").hidden = false;
     }
 
-    form.addEventListener("input", function () { soon(4000); });
-    form.addEventListener("change", function () { soon(4000); });
+    form.addEventListener("input", function () { soon(calm()); });
+    form.addEventListener("change", function () { soon(calm()); });
     document.addEventListener("visibilitychange", function () {
       if (document.visibilityState === "hidden") save(true);
     });
