@@ -441,7 +441,7 @@ func TestAParentKeepsTheDocumentsOfAChild(t *testing.T) {
 	root := at + "/documents"
 	b.open(at).at(at, "décider de qui les voit").open(root).at(root, "Vous êtes dans l'espace de Lina HÉRON", "Ajouter un premier document")
 	b.adds(root, "fichiers", "vaccins.txt:BCG", "genre", "prevention").at(root+"/ajouter", "1 fichier")
-	b.open(root + "/dossiers").send(root+"/dossiers", "nom", "École").at(root+"/dossiers", "Le dossier est créé")
+	b.open(root+"/dossiers").send(root+"/dossiers", "nom", "École").at(root+"/dossiers", "Le dossier est créé")
 	own := b.open(root).addressOf("vaccins")
 	b.open(own).send(own, "act", "pin").at(own, "épinglé").send(own, "act", "mask").at(own, "masqué aux professionnels").open(own+"/qui").at(own+"/qui", "Jeanne HÉRON", "Représentant légal")
 	if strings.Contains(b.open(own).page, `value="write"`) {
