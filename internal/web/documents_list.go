@@ -58,8 +58,8 @@ type pagerView struct {
 
 func (c *call) documentsList() error {
 	cab, err := c.s.hub.Cabinet(c.ctx(), c.who.Actor, c.record())
-	if c.onlyFiles() && errors.Is(err, fault.NotFound) { // they have filed nothing yet
-		cab.May.File, err = true, nil
+	if c.onlyFiles() && errors.Is(err, fault.NotFound) {
+		return c.to(c.documentsAt("/ajouter"), "news.nothing-filed")
 	}
 	if err != nil {
 		return err

@@ -356,7 +356,7 @@ func TestAProfessionalFilesWhatIsToBeAnnounced(t *testing.T) {
 	k := newClinic(t)
 	opt := k.finds(3).at("/patients/"+k.record, "Ajouter des documents")
 	root := "/patients/" + k.record + "/documents"
-	opt.open(root).at(root, "Vous ne voyez de ce dossier que ce que vous y déposez", "Ajouter un premier document")
+	opt.open(root).at(root+"/ajouter", "vous n'y avez encore rien déposé")
 	opt.adds(root, "fichiers", "x.pdf:"+somePDF).at(root+"/ajouter", "Choisissez une des réponses")
 	opt.adds(root, "fichiers", "x.pdf:"+somePDF, "type", "11488-4", "titre", "Fond d'œil", "visible", "announce").at(root+"/ajouter", "1 fichier est ajouté")
 	opt.open(root).at(root, "Pas encore annoncé au patient").lists("Fond d'œil")

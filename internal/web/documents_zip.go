@@ -33,7 +33,9 @@ func (c *call) withSelection() error {
 	case "download":
 		return c.zip(ids)
 	case "write":
-		return c.writeWith(ids)
+		if c.sendable() {
+			return c.writeWith(ids)
+		}
 	case "mask", "unmask":
 		for _, id := range ids {
 			if err := documentDeeds[act].do(c, id); err != nil {
