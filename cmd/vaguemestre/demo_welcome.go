@@ -46,8 +46,9 @@ var trailingBlanks = regexp.MustCompile(` +\n`)
 // portal says how to come in with a browser.
 func (d *demo) portal(b *strings.Builder) {
 	born := jeanne.traits.BirthDate
-	fmt.Fprintf(b, `PORTAIL / PORTAL   https://localhost:%d/   ; les codes arrivent dans / codes arrive in %s
-  connexion / sign in: dominique, louise (mère de / mother of Theo)   mot de passe / password: %s
+	fmt.Fprintf(b, `PORTAIL / PORTAL   https://localhost:%d/   codes: %s
+  connexion / sign in: dominique, louise (mère de / mother of Theo), mot de passe / password: %s
+  professionnels / professionals: Pro Santé Connect (fictif / a stand-in)
   première fois / first time: %s, n° sécu / INS number %s, née le / born %s/%s/%s, carte Vitale avec photo / with a photo %s
 
 `, d.portBase+httpsPort, filepath.Join(d.folder, outboxFolder), portalPassword,
