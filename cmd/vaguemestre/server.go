@@ -103,7 +103,7 @@ func (s *server) open(o options) error {
 	if s.hub, err = hub.New(hub.Config{
 		Store: s.engines.store, Blobs: s.engines.blobs, Bus: s.engines.bus,
 		Index: k.index, Ring: k.ring, Rights: k.rights, Erasure: k.erasure, Escrow: k.escrow, Journal: cfg.Checkpoints, Wrapped: []hub.RingWrapped{{Part: markPart, Renew: renewMark}},
-		Domain: cfg.Domain, PatientDomain: cfg.PatientDomain, TestMode: cfg.TestMode,
+		Domain: cfg.Domain, PatientDomain: cfg.PatientDomain, TestMode: cfg.TestMode, Product: cfg.Product,
 		WebDomain: people, WebOrigins: origins, SAMU: cfg.Professionals.SAMU, BlockSparesMail: cfg.Professionals.BlockSparesMail,
 		Limits: hubLimits(cfg.Limits), Delays: delays(cfg.Life), Now: clock, Zone: zone, Log: s.log,
 	}); err != nil {

@@ -33,6 +33,7 @@ type Config struct {
 	Domain        string
 	PatientDomain string
 	TestMode      bool
+	Product       string
 	TimeZone      string
 	Operators     string // folder
 	Checkpoints   string // file

@@ -29,6 +29,10 @@ var keys = []key{
 	{"test_mode", "Accept invented matricules. Never on a hub that real people use.",
 		func(c *Config) value { return boolValue{at: &c.TestMode} }},
 
+	{"product", "The reference of this software at the ANS (NIL), which mails written in the portal bear as X-MSS-NIL.",
+		func(c *Config) value {
+			return textValue{at: &c.Product, otherwise: "VAGUEMESTRE", check: isReference}
+		}},
 	{"time_zone", "In which people are told times: in notices and in the history of accesses.",
 		func(c *Config) value {
 			return textValue{at: &c.TimeZone, otherwise: "Europe/Paris", check: isTimeZone}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -322,6 +323,15 @@ func isSocketPath(s string) error {
 func isDomain(s string) error {
 	if a, err := ident.ParseAddress("postmaster@" + s); err != nil || a.Domain() != s {
 		return errors.New(`must be a host name in lower case, such as "hub.example.test"`)
+	}
+	return nil
+}
+
+var reference = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+func isReference(s string) error {
+	if !reference.MatchString(s) {
+		return errors.New(`must be up to 64 letters, digits, points and dashes`)
 	}
 	return nil
 }
