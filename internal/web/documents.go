@@ -62,15 +62,18 @@ func documentRoutes(root string, by audience) []route {
 		{path: root + "/selection", post: (*call).withSelection},
 		{path: root + "/tout", post: (*call).downloadAll, slow: true},
 		{path: root + "/ajouter", get: (*call).depositPage, post: (*call).deposit, upload: maxDeposit},
-		{path: root + "/dossiers", get: (*call).foldersPage, post: (*call).changeFolder},
 		{path: root + "/corbeille", get: (*call).withdrawnPage},
-		{path: root + "/comme", get: (*call).seeAsPage, post: (*call).seeAs},
 		{path: root + "/{document}", get: (*call).documentPage, post: (*call).changeDocument},
 		{path: root + "/{document}/fichier", get: (*call).documentFile, slow: true},
 		{path: root + "/{document}/pdf", get: (*call).documentRendition, slow: true},
 		{path: root + "/{document}/extrait", get: (*call).documentInside, slow: true},
 		{path: root + "/{document}/lecture", get: (*call).readDocument},
-		{path: root + "/{document}/qui", get: (*call).whoCanSee},
+	}
+	if by == holders { // who decides, and keeps it in order
+		list = append(list,
+			route{path: root + "/dossiers", get: (*call).foldersPage, post: (*call).changeFolder},
+			route{path: root + "/comme", get: (*call).seeAsPage, post: (*call).seeAs},
+			route{path: root + "/{document}/qui", get: (*call).whoCanSee})
 	}
 	for i := range list {
 		list[i].signed, list[i].by = true, by
