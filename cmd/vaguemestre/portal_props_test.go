@@ -41,7 +41,8 @@ func results(of person, i int) labReport {
 	}
 }
 
-// sendResults sends a structured document, with a PDF of the same.
+// sendResults sends a structured document with a PDF of the same, and one that is
+// but the cover of a PDF.
 func (p *portal) sendResults(ctx context.Context, to person, i int) error {
 	r := results(to, i)
 	zip, err := r.zip()
@@ -49,7 +50,19 @@ func (p *portal) sendResults(ctx context.Context, to person, i int) error {
 		return err
 	}
 	l := p.draft(to, "Vos résultats", "Bonjour,\n\nVoici vos résultats.\n")
-	l.files = []message.Attachment{{Name: "IHE_XDM.ZIP", Type: "application/zip", Content: zip}, {Name: "IHE_XDM.PDF", Type: "application/pdf", Content: r.sheet().pdf()}}
+	l.files = []message.Attachment{
+		{Name: "IHE_XDM.ZIP", Type: "application/zip", Content: zip},
+		{Name: "IHE_XDM.PDF", Type: "application/pdf", Content: r.sheet().pdf()},
+	}
+	if err := p.mail(ctx, to, l, ""); err != nil {
+		return err
+	}
+	scanned, err := cover(results(to, 20+i))
+	if err != nil {
+		return err
+	}
+	l = p.draft(to, "Vos résultats numérisés", "Bonjour,\n\nEt les voici numérisés.\n")
+	l.files = []message.Attachment{{Name: "numerise.xml", Type: cda.MediaType, Content: scanned}}
 	return p.mail(ctx, to, l, "")
 }
 
@@ -79,14 +92,19 @@ func (p *portal) mail(ctx context.Context, to person, l *letter, html string) er
 
 var structured = regexp.MustCompile(`(?s)<structuredBody>.*</structuredBody>`)
 
-// fileCover files a CDA that is but the cover of a PDF.
+// cover is a CDA that holds nothing but a PDF.
+func cover(r labReport) ([]byte, error) {
+	b, err := r.cda()
+	body := `<nonXMLBody><text mediaType="application/pdf" representation="B64">` + base64.StdEncoding.EncodeToString(r.sheet().pdf()) + `</text></nonXMLBody>`
+	return structured.ReplaceAll(b, []byte(body)), err
+}
+
 func (p *portal) fileCover(ctx context.Context, of person, i int) error {
 	r := results(of, 10+i)
-	b, err := r.cda()
+	scanned, err := cover(r)
 	if err != nil {
 		return err
 	}
-	body := `<nonXMLBody><text mediaType="application/pdf" representation="B64">` + base64.StdEncoding.EncodeToString(r.sheet().pdf()) + `</text></nonXMLBody>`
 	a, err := p.physician(ctx)
 	if err != nil {
 		return err
@@ -100,7 +118,7 @@ func (p *portal) fileCover(ctx context.Context, of person, i int) error {
 			TypeCode: "11502-2", FormatCode: "urn:ihe:iti:xds-sd:pdf:2008", MediaType: cda.MediaType, Title: "Résultats numérisés",
 			UniqueID: r.UniqueID, Created: r.Issued, ServiceStart: r.Sampled,
 		},
-		Content: structured.ReplaceAll(b, []byte(body)),
+		Content: scanned,
 	}})
 	return err
 }

@@ -11,20 +11,21 @@ const forms = [
   ['narrow', { width: 320, height: 640 }, 'light'],
 ]
 
-const seen = new Set()
+const seen = new Map() // parts, by address
 export const looked = { pages: 0 }
 
-/** look has axe-core look at a page, unless one made of the same parts was seen
-    at the same address: names and dates make no difference to it. What others have
-    written has to be as WCAG asks, ours as is good practice, too. */
+/** look has axe-core look at a page that has a part which was not seen at the same
+    address yet: names, dates and identifiers make no difference to it. What others
+    have written has to be as WCAG asks, ours as is good practice, too. */
 export async function look(page, { ours = true } = {}) {
-  const parts = await page.evaluate(() => {
+  const [path, parts] = await page.evaluate(() => {
     const path = location.pathname.replaceAll(/[^/]{12,}|\d+/g, '*').replace(/^\/(proches|patients)\/\*(?=\/)/, '')
     const part = (e) => `${e.tagName}.${e.getAttribute('class') ?? ''}[${e.getAttribute('type') ?? e.getAttribute('role') ?? ''}]`
-    return `${path} ${[...new Set([...document.querySelectorAll('*')].map(part))].sort().join()}`
+    return [path, [...new Set([...document.querySelectorAll('*')].map(part))]]
   })
-  if (seen.has(parts)) return
-  seen.add(parts)
+  const known = seen.get(path) ?? new Set()
+  if (parts.every((p) => known.has(p))) return
+  seen.set(path, new Set([...known, ...parts]))
   looked.pages++
   const was = page.viewportSize()
   await page.evaluate(axe)

@@ -6,7 +6,7 @@ import { look } from './look.mjs'
 import { base, cast, enter, fault, note, people, scene } from './stage.mjs'
 
 const mostOfOneKind = 3 // pages whose addresses differ by an identifier only
-const mostMessages = 8 // of which there are more kinds
+const mostPapers = 10 // mails and documents, of which there are more kinds
 const leaving = '/deconnexion/pro' // goes on by itself
 
 const idLike = /^(\d+(\.\d+)*|.{12,})$/
@@ -32,7 +32,7 @@ async function sweep(page, from, cares) {
     const path = todo.shift()
     const kind = kindOf(path)
     counts[kind] = (counts[kind] ?? 0) + 1
-    if (counts[kind] > (kind === '/messagerie/m/*' ? mostMessages : mostOfOneKind)) continue
+    if (counts[kind] > (/\/(m|documents)\/\*/.test(kind) ? mostPapers : mostOfOneKind)) continue
     const answer = await page.goto(base + path).catch((err) => {
       if (/Download is starting|ERR_ABORTED/.test(err.message)) return null // a file
       throw err
