@@ -21,11 +21,8 @@ type newsteller interface {
 }
 
 const (
-	mostNews  = 3 // of each sort; the others are counted
-	newSpace  = 60 * 24 * time.Hour
-	threadsAt = "/messagerie"
-	threadAt  = "/messagerie/m/"
-	filesAt   = "/documents"
+	mostNews = 3 // of each sort; the others are counted
+	newSpace = 60 * 24 * time.Hour
 )
 
 // homeView is what one's own home shows.
@@ -40,7 +37,7 @@ type homeView struct {
 
 // A novelty is what is new of one sort.
 type novelty struct {
-	Path  string // of all there is; "": there is no such place
+	Path  string // of all there is
 	Total int
 	First []newThing
 }
@@ -81,14 +78,11 @@ func (c *call) ownHome() error {
 
 // newLetters is who has written and was not read yet, without what about.
 func (c *call) newLetters() (n novelty, err error) {
-	if !c.s.paths[threadsAt] {
-		return n, nil
-	}
-	n.Path = threadsAt
+	n.Path = mailboxPath
 	list, err := c.s.hub.Threads(c.ctx(), c.who.Actor, hub.ThreadSearch{Unread: true})
 	n.Total = list.Total
 	for _, t := range list.Threads[:min(len(list.Threads), mostNews)] {
-		one := newThing{At: t.Last, Path: threadAt + string(t.ID)}
+		one := newThing{At: t.Last, Path: messagePath + t.ID.String()}
 		for _, w := range t.With[:min(len(t.With), 1)] {
 			one.Words, one.By = w.Name, w.Organisation
 		}
@@ -99,10 +93,7 @@ func (c *call) newLetters() (n novelty, err error) {
 
 // newPapers is what has come into the record and was not opened yet.
 func (c *call) newPapers() (n novelty, err error) {
-	if !c.s.paths[filesAt] {
-		return n, nil
-	}
-	n.Path = filesAt
+	n.Path = documentsPath
 	all, err := c.s.hub.Cabinet(c.ctx(), c.who.Actor, c.record())
 	for _, d := range all.Documents {
 		if !d.New {
@@ -110,7 +101,7 @@ func (c *call) newPapers() (n novelty, err error) {
 		}
 		if n.Total++; n.Total <= mostNews {
 			_, own, _ := strings.Cut(d.ID, ".")
-			n.First = append(n.First, newThing{d.Entry.Title, c.authorOf(&d.Entry), dateOf(&d.Entry), filesAt + "/" + own})
+			n.First = append(n.First, newThing{d.Entry.Title, c.authorOf(&d.Entry), dateOf(&d.Entry), documentsPath + "/" + own})
 		}
 	}
 	return n, err

@@ -36,7 +36,6 @@ type mailReader interface {
 const (
 	mailboxPath = "/messagerie"
 	messagePath = mailboxPath + "/m/"
-	writePath   = mailboxPath + "/ecrire"
 )
 
 var reading = []route{
@@ -59,9 +58,7 @@ var reading = []route{
 type threadsView struct {
 	hub.ThreadList
 	Lines              []threadLine
-	Pick               bool   // threads can be ticked
-	Write              bool   // there is a page to write on
-	Drafts             string // address of the page of drafts; "": they are listed as any folder
+	Pick               bool // threads can be ticked
 	Token              string
 	Folder             mailbox.FolderID // 0: of all folders
 	Name               string           // of a folder of the owner's own
@@ -175,10 +172,7 @@ func (c *call) threadsPage() error {
 }
 
 func (c *call) fill(v *threadsView, list hub.ThreadList, page int) {
-	v.ThreadList, v.Write, v.Token = list, c.s.paths[writePath], c.formToken()
-	if c.s.paths[mailboxPath+"/brouillons"] {
-		v.Drafts = mailboxPath + "/brouillons"
-	}
+	v.ThreadList, v.Token = list, c.formToken()
 	for _, t := range list.Threads {
 		v.Lines = append(v.Lines, c.threadLine(t))
 	}

@@ -18,16 +18,14 @@ import (
 // threadView is what the page of a thread shows.
 type threadView struct {
 	hub.ThreadView
-	Messages  []messageView
-	Folders   []hub.FolderLine
-	Refusal   string // why there is no answer; "": there may be one
-	Back      string // the list it is in
-	Trash     bool   // all of it is thrown away
-	Long      bool   // there is more than one message
-	Pro       bool
-	Ends      bool // a professional may end the exchange: it is with a patient
-	Write     bool // there is a page to write on
-	Documents bool // there are pages of documents
+	Messages []messageView
+	Folders  []hub.FolderLine
+	Refusal  string // why there is no answer; "": there may be one
+	Back     string // the list it is in
+	Trash    bool   // all of it is thrown away
+	Long     bool   // there is more than one message
+	Pro      bool
+	Ends     bool // a professional may end the exchange: it is with a patient
 }
 
 // messageView is one message on it.
@@ -132,7 +130,6 @@ func (c *call) thread(open func(context.Context, hub.Actor, hub.MessageID) (hub.
 		}
 	}
 	v.Ends, v.Long = v.Ends && v.Pro, len(v.Messages) > 1 || v.Earlier != "" || v.Later != ""
-	v.Write, v.Documents = c.s.paths[writePath], c.s.paths["/documents/{document}"]
 	return v, nil
 }
 

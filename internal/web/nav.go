@@ -27,10 +27,10 @@ type place struct {
 
 var places = []place{
 	{path: homePath, name: "home", who: everybody},
-	{path: "/patients", name: "patients", beside: []string{urgentPath}, who: professional},
-	{path: "/documents", name: "documents", who: ofPatients},
-	{path: "/messagerie", name: "mail", who: everybody, count: (*call).unread},
-	{path: "/proches", name: "people", who: ofPatients},
+	{path: patientsPath, name: "patients", beside: []string{urgentPath}, who: professional},
+	{path: documentsPath, name: "documents", who: ofPatients},
+	{path: mailboxPath, name: "mail", who: everybody, count: (*call).unread},
+	{path: peoplePath, name: "people", who: ofPatients},
 	{path: activityPath, name: "activity", beside: []string{accessPath, carersPath, exportPath}, who: ofPatients},
 	{path: securityPath, name: "security", beside: []string{closingPath, proofPath}, who: everybody, wide: true},
 }

@@ -81,14 +81,12 @@ func (c *call) banner(f hub.Footing) subject {
 // patientView is what the first page of a record shows.
 type patientView struct {
 	hub.Footing
-	Why       string // access is given, or not: a key of the catalogue
-	Active    bool
-	Left      string // of an emergency, in words
-	Documents bool   // there are pages for these
-	Mail      bool
-	From      string // the mailbox that is open, where it is shared
-	Team      string // how long what is declared would last
-	Agreed    string
+	Why    string // access is given, or not: a key of the catalogue
+	Active bool
+	Left   string // of an emergency, in words
+	From   string // the mailbox that is open, where it is shared
+	Team   string // how long what is declared would last
+	Agreed string
 }
 
 func (c *call) patientView() patientView {
@@ -99,8 +97,7 @@ func (c *call) patientView() patientView {
 	}
 	return patientView{
 		Footing: f, Why: why(f.Access), Active: f.State == policy.Active, Left: c.lasting(f.Until.Sub(c.now())),
-		Documents: c.s.paths[recordPath+"/documents"], Mail: c.s.paths["/messagerie/ecrire"], From: from,
-		Team: c.lasting(f.TeamFor), Agreed: c.lasting(f.AgreedFor),
+		From: from, Team: c.lasting(f.TeamFor), Agreed: c.lasting(f.AgreedFor),
 	}
 }
 

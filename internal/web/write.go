@@ -47,13 +47,12 @@ type writer interface {
 }
 
 const (
-	composePath = "/messagerie/ecrire"
+	composePath = mailboxPath + "/ecrire"
 	previewPath = composePath + "/relire"
 	choosePath  = composePath + "/documents"
 	leavingPath = composePath + "/envoi"
 	endPath     = composePath + "/fin"
-	draftsPath  = "/messagerie/brouillons"
-	inboxPath   = "/messagerie"
+	draftsPath  = mailboxPath + "/brouillons"
 
 	maxUpload = 50 << 20 // bytes of the files of one form; the door says how large a message may be
 )
@@ -150,9 +149,9 @@ func (c *call) mayWrite() (bool, error) {
 	return slices.ContainsFunc(list, func(one hub.Contact) bool { return one.Refusal == nil }), err
 }
 
-// sendable reports whether documents of this record may be sent from here: there
-// is a page to write on, and a mailbox that they may go from.
-func (c *call) sendable() bool { return c.s.paths[composePath] && (c.own() || c.who.cares()) }
+// sendable reports whether documents of this record may be sent from here: there is
+// a mailbox that they may go from.
+func (c *call) sendable() bool { return c.own() || c.who.cares() }
 
 // draftPage shows a draft, or what became of it.
 func (c *call) draftPage(text string) error {
@@ -348,7 +347,7 @@ func (c *call) draftsPage() error {
 	if err != nil {
 		return err
 	}
-	v := draftsView{threadsView: threadsView{ThreadList: threads, Folder: mailbox.Drafts, Drafts: draftsPath}, More: len(list) > maxDrafts}
+	v := draftsView{threadsView: threadsView{ThreadList: threads, Folder: mailbox.Drafts}, More: len(list) > maxDrafts}
 	for _, d := range list[:min(len(list), maxDrafts)] {
 		l := draftLine{Draft: d, Path: composeAt(d.ID, "")}
 		if !d.Leaves.IsZero() {

@@ -124,7 +124,7 @@ func (c *call) leavingPage() error {
 	case p.Failed != nil:
 		return c.to(composeAt(id, ""), "news.came-back")
 	case !p.Left.IsZero():
-		return c.page("write/left", "write.left.title", leavingView{ID: id, Left: true, At: p.Left, Path: c.messageAt(id)})
+		return c.page("write/left", "write.left.title", leavingView{ID: id, Left: true, At: p.Left, Path: messagePath + id.String()})
 	}
 	v := leavingView{ID: id, At: p.Leaves, Seconds: max(0, int((p.Leaves.Sub(c.now())+time.Second-1)/time.Second))}
 	if d, err := c.s.hub.Draft(c.ctx(), c.mailbox(), id); err == nil {
@@ -138,14 +138,6 @@ func (c *call) leavingPage() error {
 		}
 	}
 	return c.page("write/leaving", "write.leaving.title", v)
-}
-
-// messageAt is where a message is read; "" where there is no such page.
-func (c *call) messageAt(id hub.MessageID) string {
-	if !c.s.paths[inboxPath+"/m/{message}"] {
-		return ""
-	}
-	return inboxPath + "/m/" + id.String()
 }
 
 // leavingState tells a script where a message is: "waiting", "left" or "back".
