@@ -1,9 +1,9 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"io"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -155,11 +155,7 @@ func (v *activityView) add(l audit.Line, text string) {
 // who did it, it is told as one speaks to them.
 func (c *call) saying(l audit.Line) string {
 	if l.Actor == c.who.Address.Canonical() {
-		fr, en := l.Yours()
-		if c.lang == french {
-			return fr
-		}
-		return en
+		return c.either(l.Yours())
 	}
 	text, colon := l.FR, " : "
 	if c.lang != french {
@@ -184,7 +180,7 @@ func (c *call) actors(chosen string, lines []audit.Line) (list []actorView) {
 	}
 	for _, l := range lines {
 		if l.Role != policy.Administrator.String() {
-			add(l.Actor, or(l.ActorName, l.Actor))
+			add(l.Actor, cmp.Or(l.ActorName, l.Actor))
 		}
 	}
 	if chosen != "" && !seen[chosen] {
@@ -193,38 +189,10 @@ func (c *call) actors(chosen string, lines []audit.Line) (list []actorView) {
 	return list
 }
 
-func or(s, otherwise string) string {
-	if s != "" {
-		return s
-	}
-	return otherwise
-}
-
 // activityFile is all of it, for a spreadsheet.
 func (c *call) activityFile() error {
 	q, _ := c.asked()
-	h := c.w.Header()
-	h.Set("Content-Type", "text/csv; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="activite.csv"`)
-	started := &begun{ResponseWriter: c.w}
-	err := c.s.hub.ExportHistory(c.ctx(), c.who.Actor, c.record(), q, audit.CSV, started)
-	if err != nil && started.yes {
-		panic(http.ErrAbortHandler) // so that half a file does not look like a whole one
-	}
-	if err != nil {
-		h.Del("Content-Disposition")
-	}
-	return err
-}
-
-// begun remembers whether anything was written.
-type begun struct {
-	http.ResponseWriter
-	yes bool
-}
-
-// Write implements io.Writer.
-func (b *begun) Write(p []byte) (int, error) {
-	b.yes = true
-	return b.ResponseWriter.Write(p)
+	c.fileHead("activite.csv", "text/csv; charset=utf-8", false)
+	out := c.begin()
+	return c.finish(out, c.s.hub.ExportHistory(c.ctx(), c.who.Actor, c.record(), q, audit.CSV, out))
 }

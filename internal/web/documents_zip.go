@@ -4,8 +4,8 @@ import (
 	"archive/zip"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -71,18 +71,13 @@ func (c *call) zip(ids []string) error {
 	if err != nil {
 		return err
 	}
-	h := c.w.Header()
-	h.Set("Content-Type", "application/zip")
-	h.Set("Content-Disposition", dispositionOf("attachment", c.words("documents.zip", c.now().In(c.s.cfg.Zone).Format(time.DateOnly))+".zip"))
-	if err := c.writeZip(list); err != nil {
-		c.s.cfg.Log.Warn("web: download", "err", err)
-		panic(http.ErrAbortHandler) // so that half a file does not look like a whole one
-	}
-	return nil
+	c.fileHead(c.words("documents.zip", c.now().In(c.s.cfg.Zone).Format(time.DateOnly))+".zip", "application/zip", false)
+	out := c.begin()
+	return c.finish(out, c.writeZip(out, list))
 }
 
-func (c *call) writeZip(list iter.Seq2[hub.OpenedDocument, error]) error {
-	z := zip.NewWriter(c.steady())
+func (c *call) writeZip(out io.Writer, list iter.Seq2[hub.OpenedDocument, error]) error {
+	z := zip.NewWriter(out)
 	names := zipNames{}
 	for d, err := range list {
 		if errors.Is(err, fault.Corrupt) { // one that is damaged keeps nobody from the others

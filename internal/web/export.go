@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"vaguemestre/internal/hub"
@@ -87,22 +86,12 @@ func (c *call) export() error {
 	if err != nil {
 		return c.after(err, c.at(exportPath), "")
 	}
-	h := c.w.Header()
-	h.Set("Content-Type", "application/zip")
-	h.Set("Content-Disposition", dispositionOf("attachment", c.words("export.file", c.now().In(c.s.cfg.Zone).Format(time.DateOnly))+".zip"))
-	started := &begun{ResponseWriter: c.steady()}
-	out := bufio.NewWriterSize(started, 64<<10)
-	_, err = takeout.Write(ctx, out, t, takeout.Options{Base: c.s.cfg.Base + "/fhir", Now: c.now(), Zone: c.s.cfg.Zone})
+	c.fileHead(c.words("export.file", c.now().In(c.s.cfg.Zone).Format(time.DateOnly))+".zip", "application/zip", false)
+	out := c.begin()
+	buffered := bufio.NewWriterSize(out, 64<<10)
+	_, err = takeout.Write(ctx, buffered, t, takeout.Options{Base: c.s.cfg.Base + "/fhir", Now: c.now(), Zone: c.s.cfg.Zone})
 	if err == nil {
-		err = out.Flush()
+		err = buffered.Flush()
 	}
-	err = errors.Join(err, t.End(context.WithoutCancel(ctx), err == nil))
-	if err != nil && started.yes {
-		c.s.cfg.Log.Warn("web: export", "err", err)
-		panic(http.ErrAbortHandler) // so that half a file does not look like a whole one
-	}
-	if err != nil {
-		h.Del("Content-Disposition")
-	}
-	return err
+	return c.finish(out, errors.Join(err, t.End(context.WithoutCancel(ctx), err == nil)))
 }

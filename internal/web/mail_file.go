@@ -21,46 +21,24 @@ import (
 // stranger sent is ever a page of ours: it is a file to be kept, or it is shown
 // under a policy by which it does nothing.
 
-// seen are the types that a browser shows by itself; of all others it is given a
-// file to keep.
-var seen = map[string]bool{
-	"application/pdf": true, "image/png": true, "image/jpeg": true, "image/gif": true, "image/webp": true, "text/plain": true,
-}
-
 // sendFile sends the bytes of a file, to be seen if its type is one that is
 // shown, and its content is of that type; else to be kept.
 func (c *call) sendFile(name, kind string, content []byte, see bool) error {
-	h := c.w.Header()
-	h.Set("Content-Security-Policy", inert)
 	base, _, _ := mime.ParseMediaType(kind)
-	disposition := "attachment"
 	switch {
 	case base == "text/plain":
 		kind = "text/plain; charset=utf-8"
-	case seen[base] && sniffed(content) == base:
+	case isShown(base) && sniffed(content) == base:
 		kind = base
 	default:
 		kind, see = "application/octet-stream", false
 	}
-	if see {
-		disposition = "inline"
-		if base == "application/pdf" {
-			h.Set("Content-Security-Policy", inertPDF)
-		}
-	}
-	h.Set("Content-Type", kind)
-	h.Set("Content-Disposition", dispositionOf(disposition, cleanName(name)))
-	h.Set("Content-Length", strconv.Itoa(len(content)))
+	c.fileHead(cleanName(name), kind, see)
+	c.w.Header().Set("Content-Length", strconv.Itoa(len(content)))
 	if c.r.Method != http.MethodHead {
 		_, _ = c.steady().Write(content) // whoever has gone is told nothing
 	}
 	return nil
-}
-
-// sniffed is the type that a file's first bytes say.
-func sniffed(content []byte) string {
-	kind, _, _ := strings.Cut(http.DetectContentType(content), ";")
-	return kind
 }
 
 // fileView says of an attachment how it can be seen.
@@ -69,7 +47,7 @@ func (c *call) fileView(message string, f hub.File) fileView {
 	switch {
 	case v.Kind == "xdm" || v.Kind == "cda":
 		v.See, v.Read = v.Path+"/lecture", true
-	case seen[f.Type]:
+	case isShown(f.Type):
 		v.See, v.NewTab = v.Path+"?voir=1", true
 		v.Image = strings.HasPrefix(f.Type, "image/") && f.Size <= 2<<20
 		v.Peek = f.Type == "application/pdf"
@@ -151,7 +129,7 @@ func (c *call) attachmentPage() error {
 		r := d.view()
 		if d.file != nil && (d.document == nil || d.document.Embedded != nil) { // else it is what is read here
 			r.File = fmt.Sprintf("%s/f/%d", here, i)
-			r.See = seen[d.kind]
+			r.See = isShown(d.kind)
 		}
 		v.Documents = append(v.Documents, r)
 	}
@@ -268,20 +246,17 @@ func (c *call) messageSource() error {
 	if err != nil {
 		return err
 	}
-	started := &begun{ResponseWriter: c.steady()}
+	out := c.begin()
 	err = c.s.hub.RawMessages(c.ctx(), c.mailbox(), id, false, func(m hub.RawMessage) error {
-		h := c.w.Header()
-		h.Set("Content-Security-Policy", inert)
-		h.Set("Content-Type", "message/rfc822")
-		h.Set("Content-Length", strconv.FormatInt(m.Size, 10))
-		h.Set("Content-Disposition", dispositionOf("attachment", c.nameOf(m)+".eml"))
+		c.fileHead(c.messageName(m)+".eml", "message/rfc822", false)
+		c.w.Header().Set("Content-Length", strconv.FormatInt(m.Size, 10))
 		if c.r.Method == http.MethodHead {
 			return nil
 		}
-		_, err := m.WriteTo(started)
+		_, err := m.WriteTo(out)
 		return err
 	})
-	return cutShort(err, started.yes)
+	return c.finish(out, err)
 }
 
 // threadArchive is a zip of every message of a thread, made while it is sent.
@@ -290,20 +265,17 @@ func (c *call) threadArchive() error {
 	if err != nil {
 		return err
 	}
-	started := &begun{ResponseWriter: c.steady()}
-	z := zip.NewWriter(started)
+	out := c.begin()
+	z := zip.NewWriter(out)
 	n := 0
 	err = c.s.hub.RawMessages(c.ctx(), c.mailbox(), id, true, func(m hub.RawMessage) error {
 		if n++; n == 1 {
-			h := c.w.Header()
-			h.Set("Content-Security-Policy", inert)
-			h.Set("Content-Type", "application/zip")
-			h.Set("Content-Disposition", dispositionOf("attachment", c.nameOf(m)+".zip"))
+			c.fileHead(c.messageName(m)+".zip", "application/zip", false)
 		}
 		if c.r.Method == http.MethodHead {
 			return nil
 		}
-		w, err := z.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("%02d %s.eml", n, c.nameOf(m)), Modified: m.Received, Method: zip.Deflate, NonUTF8: false})
+		w, err := z.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("%02d %s.eml", n, c.messageName(m)), Modified: m.Received, Method: zip.Deflate, NonUTF8: false})
 		if err != nil {
 			return fmt.Errorf("web: zip: %v: %w", err, fault.Internal)
 		}
@@ -315,19 +287,11 @@ func (c *call) threadArchive() error {
 			err = fmt.Errorf("web: zip: %v: %w", err, fault.Unavailable)
 		}
 	}
-	return cutShort(err, started.yes)
+	return c.finish(out, err)
 }
 
-// cutShort ends an answer of which a part was sent so that it does not look whole.
-func cutShort(err error, started bool) error {
-	if err != nil && started {
-		panic(http.ErrAbortHandler)
-	}
-	return err
-}
-
-// nameOf names the file of a message: its day and its subject.
-func (c *call) nameOf(m hub.RawMessage) string {
+// messageName names the file of a message: its day and its subject.
+func (c *call) messageName(m hub.RawMessage) string {
 	subject := m.Subject
 	if subject == "" {
 		subject = c.words("mail.no-subject")

@@ -5,7 +5,6 @@ import (
 	"compress/flate"
 	"errors"
 	"io"
-	"net/http"
 	"strings"
 	"time"
 
@@ -86,10 +85,7 @@ func (c *call) proofsText() error {
 	if texts == nil {
 		return nothingHere(c)
 	}
-	h := c.w.Header()
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="preuve.txt"`)
-	c.w.WriteHeader(http.StatusOK)
+	c.fileHead("preuve.txt", "text/plain; charset=utf-8", false)
 	_, _ = io.WriteString(c.w, strings.Join(texts, betweenProofs))
 	return nil
 }

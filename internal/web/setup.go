@@ -3,7 +3,6 @@ package web
 import (
 	"encoding/json"
 	"net"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -96,10 +95,7 @@ func (c *call) profileFile() error {
 		return nothingHere(c)
 	}
 	s, _ := c.setupAsked()
-	h := c.w.Header()
-	h.Set("Content-Type", "application/x-apple-aspen-config")
-	h.Set("Content-Disposition", `attachment; filename="vaguemestre.mobileconfig"`)
-	c.w.WriteHeader(http.StatusOK)
+	c.fileHead("vaguemestre.mobileconfig", "application/x-apple-aspen-config", false)
 	_, _ = c.w.Write(appleProfile(c.s.cfg, s, c.words("name"), c.words("setup.profile")))
 	return nil
 }
