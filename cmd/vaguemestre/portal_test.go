@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +19,8 @@ import (
 // script, and axe-core looks at every page. Each scene is a subtest.
 //
 // VAGUEMESTRE_SCENES is a regular expression: only scenes that match are played.
-// With `go test -artifacts` the pictures of what failed are kept.
+// With `go test -artifacts` the pictures of what failed are kept. VAGUEMESTRE_SHOTS
+// is a folder for pictures of the pages, those in docs/screens.
 func TestThePortalInChromium(t *testing.T) {
 	folder := npmClients(t)
 	chromium, err := exec.LookPath("chromium")
@@ -29,7 +31,7 @@ func TestThePortalInChromium(t *testing.T) {
 	script := exec.CommandContext(t.Context(), "node", "main.mjs")
 	script.Dir = filepath.Join(folder, "portal")
 	script.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+p.ca, "HUB_BASE="+p.base, "HUB_SECONDS=420", "HUB_CHROMIUM="+chromium, "HUB_CAST="+asJSON(t, p.stage(t)),
-		"HUB_SCENES="+os.Getenv("VAGUEMESTRE_SCENES"), "HUB_SHOTS="+t.ArtifactDir())
+		"HUB_SCENES="+os.Getenv("VAGUEMESTRE_SCENES"), "HUB_SHOTS="+t.ArtifactDir(), "HUB_PICTURES="+os.Getenv("VAGUEMESTRE_SHOTS"))
 	script.Stderr = t.Output()
 	out, err := script.StdoutPipe()
 	if err == nil {
@@ -87,14 +89,14 @@ func everyPageWasSeen(t *testing.T, visited []visit) {
 		seen := map[string]bool{}
 		for _, v := range visited {
 			shown := v.Status < 300 || a.Path == "/connexion/pro/suite" // which always leads on
-			if (shown || v.Method == "POST" && v.Status < 400) && pattern.MatchString(v.Path) {
+			if (shown || v.Method == http.MethodPost && v.Status < 400) && pattern.MatchString(v.Path) {
 				seen[v.Method] = true
 			}
 		}
-		if a.Shows && !seen["GET"] {
+		if a.Shows && !seen[http.MethodGet] {
 			t.Errorf("no scene comes to %s", a.Path)
 		}
-		if a.Takes && !seen["POST"] {
+		if a.Takes && !seen[http.MethodPost] {
 			unsent = append(unsent, a.Path)
 		}
 	}

@@ -5,6 +5,7 @@ import { decidesWhoMayRead, keepsTheKeys, leaves, provesAgain } from './keeping.
 import { look, looked } from './look.mjs'
 import { answers, answersTheDoctor, cannotAnswer, hidesTheDocument, readsTheReport, seesWhoLooked } from './living.mjs'
 import { activates, signsIn, signsOut } from './newcomer.mjs'
+import { pictures, wanted } from './pictures.mjs'
 import { comesIn, deposits, ends, finds, goes, opensTheRecord, writes } from './professional.mjs'
 import { heaviest, note, people, scene } from './stage.mjs'
 import { sweeps } from './sweep.mjs'
@@ -15,6 +16,7 @@ await withBrowser(async (browser) => {
     ['by keyboard alone', people.keyboard, () => Keyboard.begin(browser)],
     ['without a script', people.plain, () => Plain.begin(browser)],
   ]
+  if (wanted) await scene('pictures of the pages', () => pictures(browser))
   for (const [way, who, begin] of ways) {
     await scene(`a new patient, ${way}`, async () => {
       const hand = await begin()
