@@ -82,9 +82,12 @@ func documentRoutes(root string, by audience) []route {
 }
 
 // documentsAt is an address among the documents of the record of this page.
-func (c *call) documentsAt(rest string) string {
-	before, _, _ := strings.Cut(c.r.URL.Path, documentsPath)
-	return before + documentsPath + rest
+func (c *call) documentsAt(rest string) string { return c.at(documentsPath + rest) }
+
+// idInRecord is the ID of a document within its record.
+func idInRecord(id string) string {
+	_, own, _ := strings.Cut(id, ".")
+	return own
 }
 
 // own reports whether the record of this page is that of whoever looks at it.
@@ -110,7 +113,7 @@ type documentLine struct {
 func (c *call) line(v hub.DocumentView) documentLine {
 	e := &v.Entry
 	t, _ := cda.TypeByCode(e.TypeCode)
-	_, own, _ := strings.Cut(v.ID, ".")
+	own := idInRecord(v.ID)
 	l := documentLine{
 		ID: own, Path: c.documentsAt("/" + own), Title: e.Title, Kind: kindOf(e.MediaType), Type: t.Label, Shelf: e.Shelf,
 		Author: c.authorOf(e), Where: e.Author.Organisation, Date: dateOf(e), Filed: e.Filed,

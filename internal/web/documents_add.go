@@ -13,7 +13,6 @@ import (
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/filing"
 	"vaguemestre/internal/hub"
-	"vaguemestre/policy"
 	"vaguemestre/vault"
 )
 
@@ -63,7 +62,7 @@ type classView struct {
 const accepted = ".pdf,.jpg,.jpeg,.png,.tif,.tiff,.txt,.rtf,.xml,application/pdf,image/jpeg,image/png,image/tiff,text/plain,application/rtf,text/xml"
 
 func (c *call) depositForm() (depositView, error) {
-	v := depositView{Root: c.documentsAt(""), Own: c.own(), Professional: c.who.Role != policy.Patient, Accept: accepted,
+	v := depositView{Root: c.documentsAt(""), Own: c.own(), Professional: c.who.cares(), Accept: accepted,
 		Today: c.now().In(c.s.cfg.Zone).Format(time.DateOnly), Limit: c.size(saidDeposit), Most: maxDeposit, Visibilities: visibilities,
 		Title: c.form.text("titre", maxComments), Date: c.form.value("date"), Comment: c.form.text("commentaire", maxComments)}
 	if v.Professional {
@@ -228,8 +227,7 @@ func (c *call) depositOne(s hub.Submission, f file, alone bool) (one depositedFi
 	d, there, err := c.s.hub.Deposit(c.ctx(), c.who.Actor, c.record(), s)
 	switch {
 	case err == nil:
-		_, own, _ := strings.Cut(d.ID, ".")
-		one.There, one.Path = there, c.documentsAt("/"+own)
+		one.There, one.Path = there, c.documentsAt("/"+idInRecord(d.ID))
 		return one, d.ID, nil
 	case refusedBy(err, "document/not-a-deposit"):
 		one.Wrong = c.words("wrong.file-kind")

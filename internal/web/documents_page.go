@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"vaguemestre/internal/document"
 	"vaguemestre/internal/fault"
@@ -78,7 +77,7 @@ func (c *call) showDocument(status int) error {
 	}
 	v.Wait, v.Readers = c.wait(p.Wait), c.readersOf(v.ID)
 	v.shows(p)
-	c.w.Header().Set("Content-Security-Policy", content+"; frame-src 'self'")
+	withFrames(c.w.Header())
 	return c.show(status, "documents/document", "documents.document", v)
 }
 
@@ -109,21 +108,6 @@ func (v *documentView) shows(p hub.DocumentPage) {
 func (c *call) because(rule string) string {
 	e := policy.Explain(rule)
 	return c.either(e.FR, e.EN)
-}
-
-// size writes a number of bytes as people do.
-func (c *call) size(n int64) string {
-	switch {
-	case n < 1000:
-		return c.words("size.bytes", n)
-	case n < 1_000_000:
-		return c.words("size.kilo", (n+500)/1000)
-	}
-	s := strings.TrimSuffix(fmt.Sprintf("%.1f", float64(n)/1e6), ".0")
-	if c.lang == french {
-		s = strings.Replace(s, ".", ",", 1)
-	}
-	return c.words("size.mega", s)
 }
 
 // A documentDeed is what can be done with a document, and what is told then.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"vaguemestre/internal/hub"
@@ -100,8 +99,7 @@ func (c *call) newPapers() (n novelty, err error) {
 			continue
 		}
 		if n.Total++; n.Total <= mostNews {
-			_, own, _ := strings.Cut(d.ID, ".")
-			n.First = append(n.First, newThing{d.Entry.Title, c.authorOf(&d.Entry), dateOf(&d.Entry), documentsPath + "/" + own})
+			n.First = append(n.First, newThing{d.Entry.Title, c.authorOf(&d.Entry), dateOf(&d.Entry), documentsPath + "/" + idInRecord(d.ID)})
 		}
 	}
 	return n, err

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -368,9 +367,4 @@ func (c *call) changeMailFolder() error {
 		return c.again("mail/folders", "mail.folders.title", v)
 	}
 	return c.to(mailboxPath+"/dossiers", news)
-}
-
-// withFrames lets a page show frames of ours: it holds a message in HTML.
-func withFrames(h http.Header) {
-	h.Set("Content-Security-Policy", content+"; frame-src 'self'")
 }

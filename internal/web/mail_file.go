@@ -43,7 +43,7 @@ func (c *call) sendFile(name, kind string, content []byte, see bool) error {
 
 // fileView says of an attachment how it can be seen.
 func (c *call) fileView(message string, f hub.File) fileView {
-	v := fileView{File: f, Path: message + "/p/" + f.Part, Kind: kindOfFile(f), Weight: weight(c.lang, f.Size)}
+	v := fileView{File: f, Path: message + "/p/" + f.Part, Kind: kindOfFile(f), Human: c.size(f.Size)}
 	switch {
 	case v.Kind == "xdm" || v.Kind == "cda":
 		v.See, v.Read = v.Path+"/lecture", true

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -50,7 +49,7 @@ type fileView struct {
 	Image  bool   // small enough to be shown at once
 	Peek   bool   // it can be unfolded, where the screen is wide
 	NewTab bool
-	Weight string // as people say it
+	Human  string // its size, as people say it
 }
 
 func (c *call) messageID() (hub.MessageID, error) {
@@ -149,8 +148,7 @@ func (c *call) messageView(m hub.Message) messageView {
 // Filed is the page of a document that it brought into the record of whoever
 // reads it.
 func (messageView) Filed(d hub.BroughtDocument) string {
-	_, own, _ := strings.Cut(d.ID, ".")
-	return documentsPath + "/" + own
+	return documentsPath + "/" + idInRecord(d.ID)
 }
 
 // heightOf guesses how high a text is: of four sizes.
@@ -334,27 +332,4 @@ func (c *call) blameFolder(err error) bool {
 		return false
 	}
 	return true
-}
-
-// weight says how large a file is, as people do.
-func weight(lang string, n int64) string {
-	switch {
-	case n < 1000:
-		return word(lang, "mail.bytes", n)
-	case n < 1_000_000:
-		return word(lang, "mail.kilobytes", (n+500)/1000)
-	}
-	return word(lang, "mail.megabytes", strings.Replace(fmt.Sprintf("%.1f", float64(n)/1e6), ".", word(lang, "mail.point"), 1))
-}
-
-// shortDay writes a date as a list does: the hour today, the day this year.
-func shortDay(lang string, at, now time.Time) string {
-	month := word(lang, fmt.Sprintf("mail.month.%d", at.Month()))
-	switch {
-	case at.Year() == now.Year() && at.YearDay() == now.YearDay():
-		return at.Format("15:04")
-	case at.Year() == now.Year() || now.Sub(at) < 180*24*time.Hour && now.After(at):
-		return fmt.Sprintf("%d %s", at.Day(), month)
-	}
-	return fmt.Sprintf("%d %s %d", at.Day(), month, at.Year())
 }

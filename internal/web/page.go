@@ -102,19 +102,16 @@ func newPages(zone *time.Location) (pages, error) {
 // functions are what the templates may use.
 func functions(lang string, zone *time.Location) template.FuncMap {
 	return template.FuncMap{
-		"t":     func(key string, args ...any) string { return word(lang, key, args...) },
-		"asset": assetPath,
-		"day":   func(at time.Time) string { return day(lang, at.In(zone)) },
-		"moment": func(at time.Time) string {
-			at = at.In(zone)
-			return word(lang, "date.at", day(lang, at), at.Format("15:04"))
-		},
-		"clock": func(at time.Time) string { return at.In(zone).Format("15:04") },
-		"iso":   func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
-		"ins":   spaced,
-		"born":  func(s string) string { return born(lang, s) },
-		"pair":  func(name string, of any) pair { return pair{name, of} },
-		"lines": func(s string) []string { return strings.Split(s, "\n") },
+		"t":      func(key string, args ...any) string { return word(lang, key, args...) },
+		"asset":  assetPath,
+		"day":    func(at time.Time) string { return day(lang, at.In(zone)) },
+		"moment": func(at time.Time) string { return moment(lang, at.In(zone)) },
+		"clock":  func(at time.Time) string { return at.In(zone).Format("15:04") },
+		"iso":    func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+		"ins":    spaced,
+		"born":   func(s string) string { return born(lang, s) },
+		"pair":   func(name string, of any) pair { return pair{name, of} },
+		"lines":  func(s string) []string { return strings.Split(s, "\n") },
 	}
 }
 
@@ -138,12 +135,44 @@ func day(lang string, at time.Time) string {
 	return word(lang, "date.day", at.Day(), word(lang, fmt.Sprintf("month.%d", at.Month())), at.Year())
 }
 
+// moment writes a time as people do.
+func moment(lang string, at time.Time) string {
+	return word(lang, "date.at", day(lang, at), at.Format("15:04"))
+}
+
+// shortDay writes a date as a list does: the hour today, the day this year.
+func shortDay(lang string, at, now time.Time) string {
+	month := word(lang, fmt.Sprintf("mail.month.%d", at.Month()))
+	switch {
+	case at.Year() == now.Year() && at.YearDay() == now.YearDay():
+		return at.Format("15:04")
+	case at.Year() == now.Year() || now.Sub(at) < 180*24*time.Hour && now.After(at):
+		return fmt.Sprintf("%d %s", at.Day(), month)
+	}
+	return fmt.Sprintf("%d %s %d", at.Day(), month, at.Year())
+}
+
 // born writes a date of birth, of which parts may be unknown.
 func born(lang, s string) string {
 	if at, err := time.Parse("20060102", s); err == nil {
 		return day(lang, at)
 	}
 	return s[:min(4, len(s))]
+}
+
+// size writes a number of bytes as people do.
+func (c *call) size(n int64) string {
+	switch {
+	case n < 1000:
+		return c.words("size.bytes", n)
+	case n < 1_000_000:
+		return c.words("size.kilo", (n+500)/1000)
+	}
+	s := strings.TrimSuffix(fmt.Sprintf("%.1f", float64(n)/1e6), ".0")
+	if c.lang == french {
+		s = strings.Replace(s, ".", ",", 1)
+	}
+	return c.words("size.mega", s)
 }
 
 // A view is what every template is given.
@@ -174,7 +203,6 @@ type field struct {
 	Value                      string
 	Errors                     []string
 	Hint                       bool
-	Required                   bool
 }
 
 // Field makes a field for the template of that name: its words are in the

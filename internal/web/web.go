@@ -190,6 +190,11 @@ func nothingHere(*call) error { return fmt.Errorf("web: no such page: %w", fault
 const content = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; manifest-src 'self'; " +
 	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
+// withFrames lets a page show frames of ours: what others wrote is in them.
+func withFrames(h http.Header) {
+	h.Set("Content-Security-Policy", content+"; frame-src 'self'")
+}
+
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.lock(w.Header())

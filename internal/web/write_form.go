@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -276,11 +277,7 @@ func (c *call) blameRecipient(field, name string, err error) bool {
 // brought are the files that came with the form.
 func (c *call) brought() (list []message.Attachment) {
 	for _, f := range c.form.files("files") {
-		name := f.Name
-		if name == "" {
-			name = "document"
-		}
-		list = append(list, message.Attachment{Name: name, Type: f.Type, Content: f.Content})
+		list = append(list, message.Attachment{Name: cmp.Or(f.Name, "document"), Type: f.Type, Content: f.Content})
 	}
 	return list
 }
@@ -294,8 +291,7 @@ func (c *call) quote(q hub.Quoted) string {
 	if text == "" {
 		return ""
 	}
-	at := q.Date.In(c.s.cfg.Zone)
-	head := c.words("write.quoted", c.words("date.at", day(c.lang, at), at.Format("15:04")), nameOf(q.Author))
+	head := c.words("write.quoted", moment(c.lang, q.Date.In(c.s.cfg.Zone)), nameOf(q.Author))
 	if q.Date.IsZero() {
 		head = c.words("write.quoted.undated", nameOf(q.Author))
 	}
