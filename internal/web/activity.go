@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/hub"
@@ -165,8 +163,7 @@ func (c *call) saying(l audit.Line) string {
 	if !ok {
 		return text
 	}
-	first, n := utf8.DecodeRuneInString(said)
-	return string(unicode.ToUpper(first)) + said[n:]
+	return capital(said)
 }
 
 // actors lists those who did what a page shows, and the one who was chosen.

@@ -184,8 +184,7 @@ func (c *call) groups(list []documentLine, f documentFilter) (groups []documentG
 // month writes the month of a date, with a capital as it heads a list.
 func (c *call) month(at time.Time) string {
 	at = at.In(c.s.cfg.Zone)
-	name := c.words(fmt.Sprintf("month.%d", at.Month()))
-	return strings.ToUpper(name[:1]) + name[1:] + " " + strconv.Itoa(at.Year())
+	return capital(c.words(fmt.Sprintf("month.%d", at.Month()))) + " " + strconv.Itoa(at.Year())
 }
 
 // maxWords bounds what is searched for, in bytes.

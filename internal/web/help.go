@@ -124,7 +124,7 @@ func (c *call) whoSeesWhat() *whoSeesWhat {
 // professionName is what people of a profession are called.
 func (c *call) professionName(p policy.Profession) string {
 	_, en := audit.Called(p)
-	return cmp.Or(c.either(p.Label(), en), p.Label())
+	return capital(cmp.Or(c.either(p.Label(), en), p.Label()))
 }
 
 // shelvesSeen says how much of each shelf a profession may read, as the matrix has

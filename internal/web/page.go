@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/hub"
@@ -150,6 +152,15 @@ func shortDay(lang string, at, now time.Time) string {
 		return fmt.Sprintf("%d %s", at.Day(), month)
 	}
 	return fmt.Sprintf("%d %s %d", at.Day(), month, at.Year())
+}
+
+// capital begins a text with a capital.
+func capital(s string) string {
+	first, n := utf8.DecodeRuneInString(s)
+	if n == 0 {
+		return ""
+	}
+	return string(unicode.ToUpper(first)) + s[n:]
 }
 
 // born writes a date of birth, of which parts may be unknown.

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
-	"strings"
 
-	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/ident"
@@ -47,21 +45,12 @@ type proHomeView struct {
 	Recent                   []recentPatient
 }
 
-// professionOf names a professional's profession.
-func (c *call) professionOf(a hub.Actor) string {
-	_, en := audit.Called(a.Profession)
-	if c.lang == french || en == "" {
-		return a.Profession.Label()
-	}
-	return strings.ToUpper(en[:1]) + en[1:]
-}
-
 // mostNew is how many threads the home shows.
 const mostNew = 4
 
 func (c *call) proHome() error {
 	a := c.mailbox()
-	v := proHomeView{Profession: c.professionOf(c.who.Actor), Organisation: c.who.Organisation, Address: a.Address.Canonical(), Recent: c.recent()}
+	v := proHomeView{Profession: c.professionName(c.who.Profession), Organisation: c.who.Organisation, Address: a.Address.Canonical(), Recent: c.recent()}
 	if c.acting != nil {
 		v.Shared = a.Name
 	}
@@ -152,8 +141,8 @@ func (c *call) matricule() (m ident.Matricule, ok bool) {
 	return m, len(c.form.errs) == 0
 }
 
-// findPatient finds a patient by their number. Whatever
-// there is behind a number that may not be known of, the answer is one.
+// findPatient finds a patient by their number. Whatever there is behind a number
+// that may not be known of, the answer is one.
 func (c *call) findPatient() error {
 	again := func() error { return c.again("pro/patients", "patients.title", patientsView{c.recent()}) }
 	m, ok := c.matricule()

@@ -159,42 +159,53 @@ func (c *call) draftPage(text string) error {
 	if err != nil {
 		return err
 	}
+	return c.withDraft(id, func(d hub.Draft) error {
+		if !d.Leaves.IsZero() {
+			return c.to(leavingAt(id), "")
+		}
+		v, err := c.composing(d, c.r.URL.Query().Get("patient"))
+		if err != nil {
+			return err
+		}
+		if d.Failed != nil {
+			v.Failed = c.either(d.Failed.FR, d.Failed.EN)
+		}
+		return c.page("write/compose", v.title(), v)
+	})
+}
+
+// withDraft does something with a draft, or leads to where it has gone.
+func (c *call) withDraft(id hub.MessageID, do func(hub.Draft) error) error {
 	d, err := c.s.hub.Draft(c.ctx(), c.mailbox(), id)
-	switch {
-	case errors.Is(err, fault.NotFound):
-		return c.whereItWent(id, err)
-	case err != nil:
-		return err
-	case !d.Leaves.IsZero():
-		return c.to(leavingAt(id), "")
+	if errors.Is(err, fault.NotFound) {
+		if _, gone := c.s.hub.Passage(c.ctx(), c.mailbox(), id); gone == nil {
+			return c.to(leavingAt(id), "")
+		}
 	}
-	v, err := c.composing(d, c.r.URL.Query().Get("patient"))
 	if err != nil {
 		return err
 	}
-	if d.Failed != nil {
-		v.Failed = c.either(d.Failed.FR, d.Failed.EN)
-	}
-	return c.page("write/compose", v.title(), v)
+	return do(d)
 }
 
-// whereItWent leads on from a draft that is not there any more.
-func (c *call) whereItWent(id hub.MessageID, err error) error {
-	if _, gone := c.s.hub.Passage(c.ctx(), c.mailbox(), id); gone == nil {
-		return c.to(leavingAt(id), "")
-	}
-	return err
+// onItsWay reports whether an error says of a draft that it was sent.
+func onItsWay(err error) bool {
+	return refusedBy(err, "draft/leaves") || refusedBy(err, "draft/left")
 }
 
-func composeAt(id hub.MessageID, patient string) string {
-	address := composePath + "?b=" + id.String()
+// draftAt is the address of a page about a draft, which remembers from whose record
+// a professional began it.
+func draftAt(path string, id hub.MessageID, patient string) string {
+	address := path + "?b=" + id.String()
 	if patient != "" {
 		address += "&patient=" + url.QueryEscape(patient)
 	}
 	return address
 }
 
-func leavingAt(id hub.MessageID) string { return leavingPath + "?b=" + id.String() }
+func composeAt(id hub.MessageID, patient string) string { return draftAt(composePath, id, patient) }
+
+func leavingAt(id hub.MessageID) string { return draftAt(leavingPath, id, "") }
 
 // compose does what a button of the form asks for. Whatever it is, what was
 // written is kept first.
@@ -214,7 +225,7 @@ func (c *call) compose() error {
 	}
 	saved, err := c.save(d, change)
 	switch {
-	case refusedBy(err, "draft/leaves"), refusedBy(err, "draft/left"):
+	case onItsWay(err):
 		return c.to(leavingAt(d.ID), "")
 	case err != nil:
 		c.blameSaving(err)
@@ -265,13 +276,9 @@ func (c *call) goOn(d hub.Draft, act string) error {
 		if act == "send" {
 			return c.send(d)
 		}
-		return c.to(previewPath+"?b="+d.ID.String(), "")
+		return c.to(draftAt(previewPath, d.ID, ""), "")
 	case "documents":
-		address := choosePath + "?b=" + d.ID.String()
-		if patient != "" {
-			address += "&patient=" + url.QueryEscape(patient)
-		}
-		return c.to(address, "")
+		return c.to(draftAt(choosePath, d.ID, patient), "")
 	case "save":
 		return c.to(composeAt(d.ID, patient), "news.draft-saved")
 	case "attach":
@@ -382,7 +389,7 @@ func (c *call) discardDraft() error {
 		return err
 	}
 	switch err := c.s.hub.DiscardDraft(c.ctx(), c.mailbox(), id); {
-	case refusedBy(err, "draft/leaves"), refusedBy(err, "draft/left"):
+	case onItsWay(err):
 		return c.to(leavingAt(id), "")
 	case err != nil:
 		return err

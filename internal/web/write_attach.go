@@ -13,10 +13,9 @@ import (
 
 // Documents of a record, chosen for a message.
 
-// maxChoices bounds the documents that are proposed, and that go with one message.
 const (
-	maxChoices = 100
-	maxChosen  = 20
+	maxChoices = 100 // documents that are proposed
+	maxChosen  = 20  // and that go with one message
 )
 
 // chooseView is what the page shows that chooses documents.
@@ -134,22 +133,17 @@ func (c *call) chooseDocuments() error {
 		c.wrong("document", "wrong.write.many", maxChosen)
 		return again()
 	}
-	d, err := c.s.hub.Draft(c.ctx(), c.mailbox(), id)
-	if errors.Is(err, fault.NotFound) {
-		return c.whereItWent(id, err)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = c.s.hub.SaveDraft(c.ctx(), c.mailbox(), d, hub.DraftChange{Documents: chosen})
-	switch {
-	case refusedBy(err, "draft/leaves"), refusedBy(err, "draft/left"):
-		return c.to(leavingAt(id), "")
-	case errors.Is(err, fault.TooLarge):
-		c.wrong("document", "wrong.write.too-large", c.limit(false))
-		return again()
-	case err != nil:
-		return err
-	}
-	return c.to(composeAt(id, patient)+"#files", "news.files-attached")
+	return c.withDraft(id, func(d hub.Draft) error {
+		_, err := c.s.hub.SaveDraft(c.ctx(), c.mailbox(), d, hub.DraftChange{Documents: chosen})
+		switch {
+		case onItsWay(err):
+			return c.to(leavingAt(id), "")
+		case errors.Is(err, fault.TooLarge):
+			c.wrong("document", "wrong.write.too-large", c.limit(false))
+			return again()
+		case err != nil:
+			return err
+		}
+		return c.to(composeAt(id, patient)+"#files", "news.files-attached")
+	})
 }

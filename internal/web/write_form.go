@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -277,7 +276,7 @@ func (c *call) blameRecipient(field, name string, err error) bool {
 // brought are the files that came with the form.
 func (c *call) brought() (list []message.Attachment) {
 	for _, f := range c.form.files("files") {
-		list = append(list, message.Attachment{Name: cmp.Or(f.Name, "document"), Type: f.Type, Content: f.Content})
+		list = append(list, message.Attachment{Name: f.Name, Type: f.Type, Content: f.Content})
 	}
 	return list
 }

@@ -67,20 +67,16 @@ func (c *call) previewPage() error {
 	if err != nil {
 		return err
 	}
-	d, err := c.s.hub.Draft(c.ctx(), c.mailbox(), id)
-	switch {
-	case errors.Is(err, fault.NotFound):
-		return c.whereItWent(id, err)
-	case err != nil:
-		return err
-	case !d.Leaves.IsZero():
-		return c.to(leavingAt(id), "")
-	}
-	v, err := c.composing(d, "")
-	if err != nil {
-		return err
-	}
-	return c.page("write/preview", "write.preview.title", v)
+	return c.withDraft(id, func(d hub.Draft) error {
+		if !d.Leaves.IsZero() {
+			return c.to(leavingAt(id), "")
+		}
+		v, err := c.composing(d, "")
+		if err != nil {
+			return err
+		}
+		return c.page("write/preview", "write.preview.title", v)
+	})
 }
 
 // sendPreviewed lets a message leave that was read again.
@@ -89,14 +85,7 @@ func (c *call) sendPreviewed() error {
 	if err != nil {
 		return err
 	}
-	d, err := c.s.hub.Draft(c.ctx(), c.mailbox(), id)
-	switch {
-	case errors.Is(err, fault.NotFound):
-		return c.whereItWent(id, err)
-	case err != nil:
-		return err
-	}
-	return c.send(d)
+	return c.withDraft(id, c.send)
 }
 
 // leavingView is what is told of a message that was sent.
@@ -240,7 +229,7 @@ func (c *call) endExchange() error {
 	}
 	saved, err := c.s.hub.SaveDraft(c.ctx(), c.mailbox(), d, hub.DraftChange{})
 	switch {
-	case refusedBy(err, "draft/leaves"), refusedBy(err, "draft/left"):
+	case onItsWay(err):
 		return c.to(leavingAt(id), "")
 	case err != nil:
 		return err
