@@ -341,12 +341,14 @@ func (s *Server) above(address string) string {
 	return address
 }
 
-// known reports whether a path names a page of ours that one can come back to.
-func (s *Server) known(path string) bool {
-	if !strings.HasPrefix(path, "/") {
+// known reports whether a path names a page of ours that one can come back to. It
+// is as we write it: //elsewhere/../securite leads elsewhere, whatever the router
+// makes of it.
+func (s *Server) known(address string) bool {
+	if !strings.HasPrefix(address, "/") || path.Clean(address) != address {
 		return false
 	}
-	_, pattern := s.mux.Handler(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}})
+	_, pattern := s.mux.Handler(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: address}})
 	switch pattern {
 	case "/{$}":
 		pattern = homePath

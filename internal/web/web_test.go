@@ -314,6 +314,21 @@ func TestALanguageIsChosen(t *testing.T) {
 	b.send("/langue", "lang", "fr", "back", "//evil.example").at("/")
 }
 
+func TestOnlyAPageOfOursIsComeBackTo(t *testing.T) {
+	s := newHouse(t).pages
+	for _, ours := range []string{"/", "/securite", "/proches/abc/documents", "/messagerie/m/abc"} {
+		if !s.known(ours) {
+			t.Errorf("%s is not known", ours)
+		}
+	}
+	for _, other := range []string{"", "securite", "//securite", "//evil.example", "//evil.example/../securite", "//evil.example/%2e%2e/securite",
+		`/\evil.example/../securite`, "/./securite", "/securite/", "https://evil.example/securite", "/nulle-part", "/deconnexion"} {
+		if s.known(other) {
+			t.Errorf("%s is known", other)
+		}
+	}
+}
+
 func TestAFormIsBounded(t *testing.T) {
 	b := newHouse(t).browser().open("/connexion")
 	if b.send("/connexion", "login", strings.Repeat("a", maxForm)); b.status != http.StatusRequestEntityTooLarge {
