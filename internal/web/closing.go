@@ -20,7 +20,7 @@ func (c *call) closeSpace() error {
 	if err != nil {
 		return c.after(err, closingPath, "")
 	}
-	c.unset(sessionCookie, deviceCookie, ticketCookie)
+	c.unset(sessionCookie, deviceCookie, ticketCookie, secretCookie)
 	c.newSeed()
 	return c.showProofs([]hub.Proof{proof})
 }

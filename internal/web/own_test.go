@@ -52,9 +52,10 @@ func TestWhatMattersAsksForAProofFirst(t *testing.T) {
 	b.send("/confirmer/code", "code", h.mail("jeanne@courriel.test")).at("/securite", "C'est bien vous")
 	b.send("/securite/phrase", "phrase", "voir https://x").at("/securite/phrase", "80 caractères")
 	b.send("/securite/phrase", "phrase", "le héron gris").at("/securite", "« le héron gris »", "C'est enregistré")
-	b.open("/confirmer?retour=//evil.example")
-	if strings.Contains(b.page, "evil") {
-		t.Error("a proof leads elsewhere")
+	for _, back := range []string{"//evil.example", "//evil.example/../securite"} {
+		if b.open("/confirmer?retour=" + back); strings.Contains(b.page, "evil") {
+			t.Errorf("a proof leads to %s", back)
+		}
 	}
 }
 
@@ -125,6 +126,22 @@ func TestAMailProgramGetsAPasswordOfItsOwn(t *testing.T) {
 	b.open("/securite").send("/securite/logiciel/fin").at("/securite", "ne sert plus")
 	if _, err := h.Login(t.Context(), at, secret[1]); err == nil {
 		t.Error("a password that was revoked lets in")
+	}
+}
+
+// TestWhatIsShownOnceIsShownInOneSession: who comes next to the same browser, be it
+// after a session that nobody has ended, sees nothing of it.
+func TestWhatIsShownOnceIsShownInOneSession(t *testing.T) {
+	b := newHouse(t).browser().activates()
+	b.open("/securite").send("/securite/logiciel", "device", "Thunderbird").at("/securite/logiciel", "Thunderbird")
+	b.open("/securite/logiciel").at("/securite/logiciel", "Thunderbird")
+	u, err := url.Parse(b.base)
+	b.must(err)
+	b.Jar.SetCookies(u, []*http.Cookie{{Name: sessionCookie, Path: "/", Secure: true, MaxAge: -1}})
+	b.signsIn().open("/securite/logiciel").at("/securite")
+	b.open("/securite").send("/securite/logiciel", "device", "Téléphone").at("/securite/logiciel", "Téléphone").send("/deconnexion")
+	if b.cookieNamed(secretCookie) != "" {
+		t.Error("a password outlives its session")
 	}
 }
 

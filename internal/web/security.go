@@ -171,8 +171,21 @@ func (c *call) confirmContact() error {
 	return c.to(securityPath, "news.contact-checked")
 }
 
-// A secret is shown once.
-type secret struct{ Device, Text, URL string }
+// A secret is shown once, in the session that asked for it: whoever comes after at
+// the same browser has another.
+type secret struct{ Session, Device, Text, URL string }
+
+func (c *call) keepSecret(s secret) error {
+	s.Session = c.who.Actor.Session
+	return c.keep(secretCookie, s, secretLife)
+}
+
+func (c *call) keptSecret() (s secret) {
+	if !c.kept(secretCookie, &s) || s.Session != c.who.Actor.Session {
+		return secret{}
+	}
+	return s
+}
 
 // QR is the same for the camera of a phone.
 func (s secret) QR() picture {
@@ -192,22 +205,22 @@ func (s secret) Link() template.URL {
 func (c *call) beginTOTP() error {
 	url, text, err := c.s.hub.BeginTOTP(c.ctx(), c.who.Actor)
 	if err == nil {
-		err = c.keep(secretCookie, secret{Text: text, URL: url}, secretLife)
+		err = c.keepSecret(secret{Text: text, URL: url})
 	}
 	return c.after(err, totpPath, "")
 }
 
 func (c *call) totpPage() error {
-	var s secret
-	if !c.kept(secretCookie, &s) || s.URL == "" {
+	s := c.keptSecret()
+	if s.URL == "" {
 		return c.to(securityPath, "")
 	}
 	return c.page("totp", "totp.title", s)
 }
 
 func (c *call) confirmTOTP() error {
-	var s secret
-	if !c.kept(secretCookie, &s) || s.URL == "" {
+	s := c.keptSecret()
+	if s.URL == "" {
 		return c.to(securityPath, "news.too-late")
 	}
 	err := c.s.hub.ConfirmTOTP(c.ctx(), c.who.Actor, compact(c.form.value("code")))
@@ -239,7 +252,7 @@ func (c *call) addDevice() error {
 	case errors.Is(err, fault.Invalid), errors.Is(err, fault.TooLarge):
 		return c.securityAgain("device", "wrong.device")
 	case err == nil:
-		err = c.keep(secretCookie, secret{Device: name, Text: text}, secretLife)
+		err = c.keepSecret(secret{Device: name, Text: text})
 	default:
 		return c.after(err, securityPath, "")
 	}

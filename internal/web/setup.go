@@ -109,8 +109,8 @@ type sheet struct {
 
 // devicePage shows a new password, once, with all that goes with it.
 func (c *call) devicePage() error {
-	var s secret
-	if !c.kept(secretCookie, &s) || s.Device == "" {
+	s := c.keptSecret()
+	if s.Device == "" {
 		return c.to(securityPath, "")
 	}
 	v := sheet{secret: s, setupView: c.setup()}

@@ -276,7 +276,7 @@ func (c *call) signOut() error {
 			return err
 		}
 	}
-	c.unset(sessionCookie, enrolCookie, ticketCookie, proofCookie, recentCookie, placeCookie, returnCookie, boxCookie)
+	c.unset(sessionCookie, enrolCookie, ticketCookie, proofCookie, secretCookie, recentCookie, placeCookie, returnCookie, boxCookie)
 	c.newSeed()
 	if c.who != nil && c.who.cares() && c.s.cfg.Pro.SignOut != "" {
 		return c.to(proOutPath, "news.signed-out")
