@@ -58,6 +58,10 @@ var pictureTypes = map[string]bool{"image/png": true, "image/jpeg": true, "image
 
 var cidSource = regexp.MustCompile(` src="cid:([^"]*)"`)
 
+// maxShown bounds the bytes of the pictures in a page: one that is shown in a
+// thousand places is sent a thousand times.
+const maxShown = 4 << 20
+
 // defused makes the body of an inert page of a message in HTML.
 func defused(page hub.MessagePage) string {
 	pictures := map[string]hub.InlinePicture{}
@@ -66,6 +70,7 @@ func defused(page hub.MessagePage) string {
 			pictures[p.ID] = p
 		}
 	}
+	left := maxShown
 	clean := inertPolicy.Sanitize(writeOutLinks(page.HTML))
 	return cidSource.ReplaceAllStringFunc(clean, func(attribute string) string {
 		id := html.UnescapeString(cidSource.FindStringSubmatch(attribute)[1])
@@ -73,7 +78,7 @@ func defused(page hub.MessagePage) string {
 			id = plain
 		}
 		p, ok := pictures[id]
-		if !ok {
+		if left -= len(p.Content); !ok || left < 0 {
 			return ""
 		}
 		return ` src="data:` + p.Type + ";base64," + base64.StdEncoding.EncodeToString(p.Content) + `"`

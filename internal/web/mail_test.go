@@ -170,6 +170,17 @@ func TestHostileHTMLIsInert(t *testing.T) {
 	}
 }
 
+// TestAPictureThatIsEverywhereFillsNoMemory: a megabyte of HTML has room for as
+// many places as make ten gigabytes of a picture.
+func TestAPictureThatIsEverywhereFillsNoMemory(t *testing.T) {
+	large := append(slices.Clone(onePixel), make([]byte, 250<<10)...)
+	page := hub.MessagePage{HTML: strings.Repeat(`<img src="cid:a">`, 1<<10), Pictures: []hub.InlinePicture{{ID: "a", Type: "image/png", Content: large}}}
+	got := defused(page)
+	if n := strings.Count(got, "data:image/png"); n != maxShown/len(large) || len(got) > 2*maxShown {
+		t.Errorf("it is there %d times, in %d bytes", n, len(got))
+	}
+}
+
 // FuzzHTML looks for what is not inert.
 func FuzzHTML(f *testing.F) {
 	for _, s := range []string{`<p onclick=x>`, `<a href="javascript:x">`, `<img src=cid:a>`, `<svg/onload=x>`, `<style><!--</style><img src=x onerror=y>-->`, `<math><mtext><table><mglyph><style><img src=x onerror=y>`} {
