@@ -66,6 +66,9 @@ var (
 	errHiddenToPatient = &Refusal{Rule: "flags/hidden-to-patient", Kind: fault.Denied,
 		FR: "Une pièce jointe vient d'un document qui n'a pas encore été annoncé au patient : elle ne peut pas partir vers sa messagerie.",
 		EN: "An attachment comes from a document that was not yet announced to the patient: it cannot go to their mailbox."}
+	errSecretToPatient = &Refusal{Rule: "flags/secret-to-patient", Kind: fault.Denied,
+		FR: "Une pièce jointe vient d'un document caché aux représentants légaux du patient : elle ne peut pas partir vers sa messagerie, qu'ils peuvent lire.",
+		EN: "An attachment comes from a document that is hidden from the patient's legal representatives: it cannot go to their mailbox, which these may read."}
 	errMaskedToProfessional = &Refusal{Rule: "flags/masked-to-professional", Kind: fault.Denied,
 		FR: "Une pièce jointe vient d'un document que le patient a masqué aux professionnels : elle ne peut pas leur être envoyée.",
 		EN: "An attachment comes from a document that the patient has hidden from professionals: it cannot be sent to them."}

@@ -30,6 +30,7 @@ type draftMarks uint8
 const (
 	fromHidden draftMarks = 1 << iota // of one that the patient does not see yet
 	fromMasked                        // of one that the patient has masked
+	fromSecret                        // of one that those who represent the patient do not see
 )
 
 func marksOf(f vault.Flags) (m draftMarks) {
@@ -38,6 +39,9 @@ func marksOf(f vault.Flags) (m draftMarks) {
 	}
 	if f.Has(vault.Masked) {
 		m |= fromMasked
+	}
+	if f.Has(vault.HiddenFromRepresentatives) {
+		m |= fromSecret
 	}
 	return m
 }
@@ -244,6 +248,9 @@ func (k *keptDraft) state() string {
 	if k.marks&fromMasked != 0 {
 		words = append(words, "masked")
 	}
+	if k.marks&fromSecret != 0 {
+		words = append(words, "secret")
+	}
 	if k.Answers != "" {
 		words = append(words, "answers="+string(k.Answers))
 	}
@@ -259,6 +266,8 @@ func (k *keptDraft) setState(text string) {
 			k.marks |= fromHidden
 		case "masked":
 			k.marks |= fromMasked
+		case "secret":
+			k.marks |= fromSecret
 		case "answers":
 			if id, err := ParseMessageID(value); err == nil {
 				k.Answers = id

@@ -143,6 +143,9 @@ func (h *Hub) mayLeave(ctx context.Context, a Actor, k *keptDraft) error {
 	if patients > 0 && k.marks&fromHidden != 0 {
 		return errHiddenToPatient
 	}
+	if patients > 0 && k.marks&fromSecret != 0 {
+		return errSecretToPatient
+	}
 	if others > 0 && k.marks&fromMasked != 0 && a.Role != policy.Patient {
 		return errMaskedToProfessional
 	}
@@ -394,6 +397,8 @@ func (h *Hub) mayStillLeave(a Actor, k *keptDraft) error {
 			return err
 		case h.isPatient(address) && k.marks&fromHidden != 0:
 			return errHiddenToPatient
+		case h.isPatient(address) && k.marks&fromSecret != 0:
+			return errSecretToPatient
 		case !h.isPatient(address) && k.marks&fromMasked != 0 && a.Role != policy.Patient:
 			return errMaskedToProfessional
 		}

@@ -14,6 +14,7 @@ import (
 	"vaguemestre/internal/message"
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
+	"vaguemestre/policy"
 )
 
 func to(list ...string) (people []message.Address) {
@@ -388,6 +389,33 @@ func TestDocumentsOfARecordGoWithAMail(t *testing.T) {
 		t.Errorf("a masked document goes to another professional: %v", err)
 	}
 	h.verifies()
+}
+
+// TestASecretOfAChildGoesToNoMailboxThatItsParentsRead: not even by who wrote it.
+func TestASecretOfAChildGoesToNoMailboxThatItsParentsRead(t *testing.T) {
+	w := newWard(t)
+	tom := w.child("20140510")
+	record := w.house.record(tom)
+	w.must(w.deliver(thomas, attach(thomas, tom, "secret@test", "", "cr.xml", report("1.2.250.1.99.7", matriculeOf(tom), "PETIT", "Examen")), tom))
+	child := Actor{Address: addr(tom), Part: store.Part(record), Role: policy.Patient, Name: "Tom"}
+	docs, err := w.Documents(t.Context(), child, record)
+	w.must(err)
+	yes := true
+	_, err = w.ChangeDocument(t.Context(), child, docs[0].ID, DocumentChange{HiddenFromRepresentatives: &yes})
+	w.must(err)
+	a := w.login(thomas)
+	d, err := w.SaveDraft(t.Context(), a, Draft{ID: NewDraftID(), To: to(tom), Text: "Le voici."}, DraftChange{Documents: []string{docs[0].ID}})
+	w.must(err)
+	d.Text = "Le voici encore."
+	d = w.write(a, d) // what it carries is not forgotten
+	if _, err = w.SendDraft(t.Context(), a, d.ID); ruleOf(err) != "flags/secret-to-patient" {
+		t.Errorf("to the child: %v", err)
+	}
+	d.To = to(adam)
+	d = w.write(a, d)
+	if _, err = w.SendDraft(t.Context(), a, d.ID); err != nil {
+		t.Errorf("to a colleague: %v", err)
+	}
 }
 
 func TestWritingInterrupted(t *testing.T) {
