@@ -35,9 +35,9 @@ type Takeout struct {
 	actor  Actor
 	part   store.Part
 	trail  *openedTrail
-	before uint64          // number of the first line that is not in it
-	hidden map[string]bool // of documents that the actor may not see: their files, and the mails that brought them
-	mail   *Mailbox        // nil where the actor may not read it
+	before uint64 // number of the first line that is not in it
+	hidden hidden
+	mail   *Mailbox // nil where the actor may not read it
 
 	progress outbox.Export // as it was last told, but for what is done
 }
@@ -115,7 +115,7 @@ func (t *Takeout) prepare(ctx context.Context) error {
 		f, err := t.h.standing(r, t.part, t.actor)
 		var errs [4]error
 		var head audit.Mark
-		t.space.PatientView, t.hidden = f.view(t.part, f.decide(policy.ListDocuments)), map[string]bool{}
+		t.space.PatientView = f.view(t.part, f.decide(policy.ListDocuments))
 		t.space.Choices, errs[0] = patient.LoadChoices(r, s)
 		t.space.Relations, errs[1] = patient.Relations(r, s)
 		t.space.Persons, errs[2] = patient.Persons(r, s)
@@ -123,14 +123,84 @@ func (t *Takeout) prepare(ctx context.Context) error {
 		t.before = head.Count + 1
 		slices.SortFunc(t.space.Persons, func(a, b patient.Person) int { return a.Since.Compare(b.Since) })
 		docs, failed := t.h.documents(r, t.part, t.trail.key)
-		for _, d := range docs {
-			if access := f.mayRead(d, t.actor); !access.Allow && hides(access.Rule) {
-				t.hidden[string(d.Entry.Object)], t.hidden[string(d.Entry.Rendition)], t.hidden[d.Entry.MessageID] = true, true, true
-			}
-		}
-		delete(t.hidden, "")
+		t.hidden = f.hidden(docs, t.actor)
 		return errors.Join(err, failed, errors.Join(errs[:]...))
 	})
+}
+
+// hidden is what of a space is hidden from one who may take it away: the files of
+// documents, by their objects and their sums, and the mails that brought them, by
+// their Message-ID.
+type hidden map[string]bool
+
+// hidden finds it. What was withdrawn meanwhile is as hidden as it was.
+func (f standing) hidden(docs []vault.Document, a Actor) hidden {
+	all := hidden{}
+	for _, d := range docs {
+		d.Flags &^= vault.Deleted
+		access := f.mayRead(d, a)
+		if access.Allow || !hides(access.Rule) {
+			continue
+		}
+		e := &d.Entry
+		for _, name := range []string{string(e.Object), string(e.Rendition), e.MessageID} {
+			all[name] = true
+		}
+		if string(a.Part) != f.request.Space.Owner { // the owner has sent or had the same otherwise, and knows
+			all[e.SHA256] = true
+		}
+	}
+	delete(all, "")
+	return all
+}
+
+// covers reports whether a mail is hidden: one that brought a document that is,
+// one that answers it, or one with the same file.
+func (l hidden) covers(c *content) (bool, error) {
+	e := &c.item.Envelope
+	named := func(name string) bool { return l[name] }
+	if l[e.MessageID] || slices.ContainsFunc(e.InReplyTo, named) || slices.ContainsFunc(e.References, named) {
+		return true, nil
+	}
+	for i, p := range c.item.Parts {
+		if l[p.Ref] {
+			return true, nil
+		}
+		if _, err := c.open(i, 0); err != nil {
+			return false, err
+		}
+		if l.holds(c.part) {
+			return true, nil
+		}
+	}
+	return l.within(c.skeleton), nil
+}
+
+func (l hidden) holds(file []byte) bool {
+	if len(l) == 0 {
+		return false
+	}
+	_, sum := sums(file)
+	return l[sum]
+}
+
+// within looks at the files that are too small to be kept apart from their mail.
+func (l hidden) within(skeleton []byte) (found bool) {
+	if len(l) == 0 {
+		return false
+	}
+	mail, err := message.Parse(skeleton, message.Limits{Size: int64(len(skeleton))})
+	if err != nil {
+		return false
+	}
+	mail.Root.Walk(func(p *message.Part) bool {
+		if p.IsLeaf() && !isText(p) {
+			file, err := p.Decoded(mail.Raw, maxAttachment)
+			found = found || err == nil && l.holds(file)
+		}
+		return !found
+	})
+	return found
 }
 
 // still decides once more, with what holds now, and keeps the session of whoever
@@ -277,18 +347,11 @@ func (t *Takeout) message(ctx context.Context, f mailbox.Folder, n mailbox.Messa
 		return m, err
 	}
 	m.Envelope, m.Content = c.item.Envelope, &told{c, t, ctx}
-	if t.hidden[m.Envelope.MessageID] {
-		return m, fmt.Errorf("hub: take out: %w", fault.NotFound)
+	covered, err := t.hidden.covers(c)
+	if covered {
+		err = fmt.Errorf("hub: take out: %w", fault.NotFound)
 	}
-	for i, p := range c.item.Parts {
-		if t.hidden[p.Ref] {
-			return m, fmt.Errorf("hub: take out: %w", fault.NotFound)
-		}
-		if _, err := c.open(i, 0); err != nil {
-			return m, err
-		}
-	}
-	return m, nil
+	return m, err
 }
 
 // Lines yields the trail as History shows it, newest first, up to when the taking

@@ -204,6 +204,40 @@ func TestASecretOfAChildIsNotTakenAway(t *testing.T) {
 	if len(own.mail) != 1 || len(own.documents) != 3 {
 		t.Errorf("the child takes %d messages and %q", len(own.mail), own.documents)
 	}
+
+	// What the child sends on of it, and what is answered, is no way around; nor is
+	// what its author has withdrawn since.
+	w.must(w.commit(ctx, child.Part, func(x *tx) error {
+		n, _, err := account.NewSession(x, x.Scope, account.Session{Kind: account.WebSession, Created: w.now, Expires: w.now.AddDate(0, 0, 1), Proved: w.now})
+		child.Web, child.Session = true, n.ID
+		return err
+	}))
+	var secrets []string
+	for _, d := range seen {
+		if d.Entry.Title == "Entretien" || d.Entry.MessageID != "" {
+			secrets = append(secrets, d.ID)
+		}
+	}
+	for _, id := range secrets {
+		_, err = w.SaveDraft(ctx, child, Draft{ID: NewDraftID(), Subject: "Voici"}, DraftChange{Documents: []string{id}})
+		w.must(err)
+	}
+	w.must(w.send(thomas, "Votre entretien", "In-Reply-To: <secret@test>\r\n", tom))
+	w.must(w.send(thomas, "Autre chose", "", tom))
+	for _, d := range seen {
+		if d.Entry.MessageID != "" {
+			_, err := w.ChangeDocument(ctx, w.login(thomas), d.ID, DocumentChange{Deleted: &yes})
+			w.must(err)
+		}
+	}
+	all, err = w.takes(w.login(bruno), w.record)
+	w.must(err)
+	if len(all.mail) != 1 || !strings.Contains(all.mail[0], "Autre chose") {
+		t.Errorf("the representative takes %q", all.mail)
+	}
+	if own, err = w.takes(child, ""); err != nil || len(own.mail) != 3+len(secrets) || len(secrets) != 2 {
+		t.Errorf("the child takes %d messages, %v", len(own.mail), err)
+	}
 }
 
 // TestHowFarATakingHasComeIsTold to whoever takes, and how it ended.
