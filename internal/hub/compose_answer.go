@@ -40,7 +40,7 @@ func (h *Hub) Answer(ctx context.Context, a Actor, id MessageID, all bool) (d Dr
 			return err
 		}
 		d.To, d.Cc = author, cc
-		q.Text = textOfMail(mail)
+		q.Text = writtenText(mail)
 		if from := mail.From(); len(from) > 0 {
 			q.Author = from[0]
 		}

@@ -319,31 +319,12 @@ func (k *keptDraft) read(mail *message.Mail) {
 	k.Saved, _ = mail.Date()
 	k.Size = k.item.Layout.Size()
 	k.setState(mail.Header(draftField))
-	k.Text = textOfMail(mail)
+	k.Text = writtenText(mail)
 }
 
-// textOfMail returns what a mail says, as plain text with line ends of LF.
-func textOfMail(mail *message.Mail) string {
-	var plain, page *message.Part
-	mail.Root.Walk(func(p *message.Part) bool {
-		if p.IsLeaf() && isText(p) {
-			if p.Subtype == "plain" && plain == nil {
-				plain = p
-			}
-			if p.Subtype == "html" && page == nil {
-				page = p
-			}
-		}
-		return plain == nil
-	})
-	text := ""
-	switch {
-	case plain != nil:
-		text, _ = plain.Text(mail.Raw, maxDraftText)
-	case page != nil:
-		text, _ = page.Text(mail.Raw, maxDraftText)
-		text = message.HTMLToText(text, maxDraftText)
-	}
+// writtenText returns what a mail says, to be written on: lines end with LF.
+func writtenText(mail *message.Mail) string {
+	text, _ := textOfMail(mail, maxDraftText) // as much as there is
 	return strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
 }
 

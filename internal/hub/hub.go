@@ -20,8 +20,8 @@
 //	folders shelves shelfview         on shelves beside the mails
 //	messageid desk threadindex        a mailbox as its pages show it: by threads, with
 //	threads card message told tidy      who writes, what is attached, what became of
-//	readreceipt news shared charge    what was sent, what is new; where several share it,
-//	                                    who sees to what
+//	message_parts readreceipt shared  what was sent; where several share it, who sees to
+//	charge                              what
 //	compose compose_mail            a mail that is written in the portal: its draft, kept
 //	compose_answer compose_people     as any program's; answers; whom it may go to; how it
 //	compose_send                      leaves, and may be taken back

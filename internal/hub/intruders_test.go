@@ -168,8 +168,7 @@ var intrusions = map[string]intrusion{
 			return err
 		})
 	},
-	"Original": func(p *prey, a Actor) (any, error) { return p.Original(p.ctx, a, p.message) },
-	"Draft":    func(p *prey, a Actor) (any, error) { return p.Draft(p.ctx, a, p.message) },
+	"Draft": func(p *prey, a Actor) (any, error) { return p.Draft(p.ctx, a, p.message) },
 	"Answer": func(p *prey, a Actor) (any, error) {
 		d, q, err := p.Answer(p.ctx, a, p.message, true)
 		return fmt.Sprint(d, q), err

@@ -92,10 +92,7 @@ var (
 	ofPaper = extent{messages: 500, bodies: 500, text: maxSearchText, all: 4 << 20}
 )
 
-const (
-	fileBytes = 1200
-	maxQuoted = 24 << 10 // of a message that is answered
-)
+const fileBytes = 1200
 
 // Thread opens the thread of a message, as much of it as a page shows: that
 // message, and what is unread and new around it. Where the mailbox is shared, the
@@ -297,7 +294,7 @@ func (d *desk) fill(ctx context.Context, one *Message, l *listed, brought []vaul
 		return err
 	}
 	b := &Body{}
-	plain, html := p.texts()
+	plain, html := textParts(p.mail)
 	switch {
 	case plain != nil:
 		b.Text, b.Cut = textOfPart(plain, p.mail.Raw, most)
@@ -323,68 +320,6 @@ func (d *desk) fill(ctx context.Context, one *Message, l *listed, brought []vaul
 		one.Receipt = asker
 	}
 	return nil
-}
-
-// texts returns the parts that are to be read: plain and HTML. Only the first of
-// each counts that is no attachment.
-func (p *drawn) texts() (plain, html *message.Part) {
-	p.mail.Root.Walk(func(q *message.Part) bool {
-		switch {
-		case q.Message != nil:
-			return false
-		case len(q.Children) > 0 || !isText(q):
-		case q.Subtype == "plain" && plain == nil:
-			plain = q
-		case q.Subtype == "html" && html == nil:
-			html = q
-		}
-		return true
-	})
-	return plain, html
-}
-
-func textOfPart(p *message.Part, raw []byte, most int) (text string, cut bool) {
-	text, err := p.Text(raw, maxSearchText)
-	if err != nil {
-		return "", true
-	}
-	text = strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\n ")
-	if len(text) > most {
-		return strings.ToValidUTF8(text[:most], ""), true
-	}
-	return text, false
-}
-
-// filesOf lists what is attached to a message. A message within counts as one
-// file; the parts of a notice that programs read are none.
-func filesOf(s *message.Structure) (list []*message.Part) {
-	report := s.Root.MediaType() == "multipart/report"
-	s.Root.Walk(func(p *message.Part) bool {
-		switch {
-		case len(p.Children) > 0:
-			return true
-		case isText(p), report && (p.Type == "message" || p.Subtype == "rfc822-headers"):
-		default:
-			list = append(list, p)
-		}
-		return p.Message == nil
-	})
-	return list
-}
-
-// isInline reports whether a part is a picture that a message in HTML may show in
-// its place.
-func isInline(p *message.Part) bool {
-	return p.ID != "" && p.Disposition != "attachment" && p.Type == "image"
-}
-
-// sizeOf is the size of a file, to within the breaks of its lines.
-func sizeOf(p *message.Part) int64 {
-	n := int64(p.Size())
-	if p.Encoding == "base64" {
-		n = n * 57 / 78
-	}
-	return n
 }
 
 // A MessageFile is an attachment that was opened.
@@ -456,7 +391,7 @@ func (h *Hub) MessageHTML(ctx context.Context, a Actor, id MessageID) (page Mess
 		if err != nil {
 			return err
 		}
-		_, html := p.texts()
+		_, html := textParts(p.mail)
 		if html == nil {
 			return fmt.Errorf("hub: message in HTML: %w", fault.NotFound)
 		}
@@ -486,15 +421,7 @@ func (h *Hub) MessageText(ctx context.Context, a Actor, id MessageID) (text stri
 		if err != nil {
 			return err
 		}
-		plain, html := p.texts()
-		switch {
-		case plain != nil:
-			text, err = plain.Text(p.mail.Raw, maxSearchText)
-		case html != nil:
-			if text, err = html.Text(p.mail.Raw, maxSearchText); err == nil {
-				text = message.HTMLToText(text, maxSearchText)
-			}
-		}
+		text, err = textOfMail(p.mail, maxSearchText)
 		return err
 	})
 	return text, err
@@ -555,36 +482,6 @@ func (h *Hub) RawMessages(ctx context.Context, a Actor, id MessageID, all bool, 
 		}
 		return nil
 	})
-}
-
-// An Original is a message that is answered or sent on: what its answer is made
-// of.
-type Original struct {
-	ID       MessageID
-	Folder   mailbox.FolderID
-	UID      mailbox.UID
-	Flags    mailbox.Flags
-	Received time.Time
-	Envelope message.Envelope
-	Text     string // as it is to be quoted
-	Files    []File
-}
-
-// Original opens a message to be answered.
-func (h *Hub) Original(ctx context.Context, a Actor, id MessageID) (o Original, err error) {
-	err = h.atMessage(ctx, a, id, func(d *desk, l *listed) error {
-		p, err := d.take(ctx, l)
-		if err != nil {
-			return err
-		}
-		one := Message{}
-		if err := d.fill(ctx, &one, l, nil, maxQuoted); err != nil {
-			return err
-		}
-		o = Original{l.id, l.at[0].folder, l.at[0].uid, l.flags, l.received, p.item.Envelope, one.Body.Text, one.Body.Files}
-		return nil
-	})
-	return o, err
 }
 
 // answerable tells which message an answer would answer, and whether there can be

@@ -241,15 +241,14 @@ func TestNobodyReadsAnothersMessages(t *testing.T) {
 		a := h.login(who)
 		seen := true
 		for name, act := range map[string]func() error{
-			"open":     func() error { _, err := h.Thread(t.Context(), a, id); return err },
-			"file":     func() error { _, err := h.MessageFile(t.Context(), a, id, "1"); return err },
-			"html":     func() error { _, err := h.MessageHTML(t.Context(), a, id); return err },
-			"text":     func() error { _, err := h.MessageText(t.Context(), a, id); return err },
-			"original": func() error { _, err := h.Original(t.Context(), a, id); return err },
-			"raw":      func() error { return h.RawMessages(t.Context(), a, id, true, nil) },
-			"receipt":  func() error { return h.SendReadReceipt(t.Context(), a, id) },
-			"mark":     func() error { return h.Tidy(t.Context(), a, Tidying{Messages: []MessageID{id}, Seen: &seen}) },
-			"trash":    func() error { return h.Tidy(t.Context(), a, Tidying{Messages: []MessageID{id}, To: mailbox.Trash}) },
+			"open":    func() error { _, err := h.Thread(t.Context(), a, id); return err },
+			"file":    func() error { _, err := h.MessageFile(t.Context(), a, id, "1"); return err },
+			"html":    func() error { _, err := h.MessageHTML(t.Context(), a, id); return err },
+			"text":    func() error { _, err := h.MessageText(t.Context(), a, id); return err },
+			"raw":     func() error { return h.RawMessages(t.Context(), a, id, true, nil) },
+			"receipt": func() error { return h.SendReadReceipt(t.Context(), a, id) },
+			"mark":    func() error { return h.Tidy(t.Context(), a, Tidying{Messages: []MessageID{id}, Seen: &seen}) },
+			"trash":   func() error { return h.Tidy(t.Context(), a, Tidying{Messages: []MessageID{id}, To: mailbox.Trash}) },
 		} {
 			if err := act(); !errors.Is(err, fault.NotFound) {
 				t.Errorf("%s may %s: %v", who, name, err)
