@@ -30,6 +30,7 @@ type call struct {
 	subject *subject   // see about
 	acting  *hub.Actor // a professional as they act in a mailbox that they share; nil: in none
 	atEnd   []func()   // given back when the call is over
+	held    int64      // bytes of what is open for it; see takeTurn
 
 	visited *hub.Visit // the space of somebody else, where this is a page of it
 }

@@ -58,16 +58,16 @@ var documents = slices.Concat(documentRoutes(documentsPath, holders), documentRo
 func documentRoutes(root string, by audience) []route {
 	list := []route{
 		{path: root, get: (*call).documentsList},
-		{path: root + "/recherche", post: (*call).searchDocuments},
-		{path: root + "/selection", post: (*call).withSelection},
-		{path: root + "/tout", post: (*call).downloadAll, slow: true},
+		{path: root + "/recherche", post: (*call).searchDocuments, heavy: true},
+		{path: root + "/selection", post: (*call).withSelection, heavy: true},
+		{path: root + "/tout", post: (*call).downloadAll, slow: true, heavy: true},
 		{path: root + "/ajouter", get: (*call).depositPage, post: (*call).deposit, upload: maxDeposit},
 		{path: root + "/corbeille", get: (*call).withdrawnPage},
 		{path: root + "/{document}", get: (*call).documentPage, post: (*call).changeDocument},
-		{path: root + "/{document}/fichier", get: (*call).documentFile, slow: true},
-		{path: root + "/{document}/pdf", get: (*call).documentRendition, slow: true},
-		{path: root + "/{document}/extrait", get: (*call).documentInside, slow: true},
-		{path: root + "/{document}/lecture", get: (*call).readDocument},
+		{path: root + "/{document}/fichier", get: (*call).documentFile, slow: true, heavy: true},
+		{path: root + "/{document}/pdf", get: (*call).documentRendition, slow: true, heavy: true},
+		{path: root + "/{document}/extrait", get: (*call).documentInside, slow: true, heavy: true},
+		{path: root + "/{document}/lecture", get: (*call).readDocument, heavy: true},
 	}
 	if by == holders { // who decides, and keeps it in order
 		list = append(list,

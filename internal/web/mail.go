@@ -39,18 +39,18 @@ const (
 
 var reading = []route{
 	{path: mailboxPath, signed: true, by: anybody, get: (*call).threadsPage},
-	{path: mailboxPath + "/recherche", signed: true, by: anybody, get: (*call).searchPage, post: (*call).searchThreads},
+	{path: mailboxPath + "/recherche", signed: true, by: anybody, get: (*call).searchPage, post: (*call).searchThreads, heavy: true},
 	{path: mailboxPath + "/ranger", signed: true, by: anybody, post: (*call).tidyThreads},
 	{path: mailboxPath + "/dossiers", signed: true, by: anybody, get: (*call).mailFoldersPage, post: (*call).changeMailFolder},
 	{path: messagePath + "{message}", signed: true, by: anybody, get: (*call).threadPage, post: (*call).tidyThread},
-	{path: messagePath + "{message}/imprimer", signed: true, by: anybody, get: (*call).printThread},
-	{path: messagePath + "{message}/html", signed: true, by: anybody, get: (*call).messageHTML},
-	{path: messagePath + "{message}/texte", signed: true, by: anybody, get: (*call).messageText},
-	{path: messagePath + "{message}/eml", signed: true, by: anybody, get: (*call).messageSource},
-	{path: messagePath + "{message}/zip", signed: true, by: anybody, get: (*call).threadArchive},
-	{path: messagePath + "{message}/p/{part}", signed: true, by: anybody, get: (*call).attachment},
-	{path: messagePath + "{message}/p/{part}/lecture", signed: true, by: anybody, get: (*call).attachmentPage},
-	{path: messagePath + "{message}/p/{part}/f/{file}", signed: true, by: anybody, get: (*call).attachmentInside},
+	{path: messagePath + "{message}/imprimer", signed: true, by: anybody, get: (*call).printThread, heavy: true},
+	{path: messagePath + "{message}/html", signed: true, by: anybody, get: (*call).messageHTML, heavy: true},
+	{path: messagePath + "{message}/texte", signed: true, by: anybody, get: (*call).messageText, heavy: true},
+	{path: messagePath + "{message}/eml", signed: true, by: anybody, get: (*call).messageSource, slow: true, heavy: true},
+	{path: messagePath + "{message}/zip", signed: true, by: anybody, get: (*call).threadArchive, slow: true, heavy: true},
+	{path: messagePath + "{message}/p/{part}", signed: true, by: anybody, get: (*call).attachment, slow: true, heavy: true},
+	{path: messagePath + "{message}/p/{part}/lecture", signed: true, by: anybody, get: (*call).attachmentPage, heavy: true},
+	{path: messagePath + "{message}/p/{part}/f/{file}", signed: true, by: anybody, get: (*call).attachmentInside, slow: true, heavy: true},
 }
 
 // threadsView is what a list of threads shows.

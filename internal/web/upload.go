@@ -42,6 +42,15 @@ const (
 // files returns the files of a field. A field that was left empty has none.
 func (f *form) files(name string) []file { return f.uploads[name] }
 
+// takeUpload takes a form, with files or without, of somebody whose turn it is.
+func (c *call) takeUpload(limit int64) error {
+	if err := c.takeTurn(formTurns); err != nil {
+		return err
+	}
+	c.holds(0) // a form has memory of its own; see hold
+	return c.readUpload(limit)
+}
+
 // readUpload takes a form that came from one of our pages, in this session, with
 // files of at most limit bytes together. Where they are larger, the form has
 // none of those that are too many, and says so: what was written is not lost.

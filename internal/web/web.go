@@ -91,6 +91,7 @@ type Server struct {
 	local bool // the name of this machine is not ours to bind to HTTPS
 
 	inFlight *semaphore.Weighted // bytes of the files of forms
+	open     *opened
 }
 
 const (
@@ -122,7 +123,7 @@ func New(h Hub, cfg Config) (*Server, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Server{hub: h, cfg: cfg, mux: http.NewServeMux(), paths: map[string]bool{}, guard: http.NewCrossOriginProtection(), local: base.Hostname() == "localhost",
-		inFlight: semaphore.NewWeighted(maxInFlight)}
+		inFlight: semaphore.NewWeighted(maxInFlight), open: newOpened()}
 	if s.pages, err = newPages(cfg.Zone); err != nil {
 		return nil, err
 	}
@@ -142,6 +143,7 @@ type route struct {
 	post   func(*call) error // nil: nothing is taken
 	upload int64             // bytes of the files that a form sent there may carry together; 0: it carries none
 	slow   bool              // what it answers may take long to be read
+	heavy  bool              // it opens whole files, or looks through everything; see takeTurn
 }
 
 // An audience is who, of those who have signed in, has a page. For everybody else
@@ -282,8 +284,13 @@ func (s *Server) run(c *call, to route) error {
 	if err := c.knowPatient(); err != nil {
 		return err
 	}
+	if to.heavy {
+		if err := c.takeTurn(1); err != nil {
+			return err
+		}
+	}
 	if posted && to.upload > 0 { // files are taken of those only who may bring any
-		if err := c.readUpload(to.upload); err != nil {
+		if err := c.takeUpload(to.upload); err != nil {
 			return err
 		}
 	}
