@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"vaguemestre/internal/fault"
-	"vaguemestre/internal/store"
 )
 
 // What opens whole files, or looks through everything, takes memory for as long
@@ -31,7 +30,7 @@ type opened struct {
 	bytes *semaphore.Weighted
 
 	mu     sync.Mutex
-	people map[store.Part]*person
+	people map[string]*person // by the partition of their own
 }
 
 // A person is one who has turns, or waits for one.
@@ -41,11 +40,11 @@ type person struct {
 }
 
 func newOpened() *opened {
-	return &opened{bytes: semaphore.NewWeighted(maxOpen), people: map[store.Part]*person{}}
+	return &opened{bytes: semaphore.NewWeighted(maxOpen), people: map[string]*person{}}
 }
 
 // come returns whoever has a call, and what is to be done at its end.
-func (o *opened) come(part store.Part) (p *person, leave func()) {
+func (o *opened) come(part string) (p *person, leave func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if p = o.people[part]; p == nil {
@@ -71,7 +70,7 @@ func (c *call) takeTurn(n int64) error {
 	ctx, cancel := context.WithTimeout(c.ctx(), turnWait)
 	defer cancel()
 	o := c.s.open
-	p, leave := o.come(c.who.Part)
+	p, leave := o.come(string(c.who.Part))
 	err := p.turns.Acquire(ctx, n)
 	if err != nil {
 		leave()
