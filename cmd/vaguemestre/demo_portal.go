@@ -81,7 +81,7 @@ func (d *demo) settle(ctx context.Context, h *hub.Hub, people []person) error {
 			}
 			continue
 		}
-		in, err := d.comeIn(ctx, h, p)
+		in, err := d.comeIn(ctx, h, p, netip.IPv6Loopback())
 		if err == nil {
 			err = h.EndWebSession(ctx, in.Actor, in.Actor.Session)
 		}
@@ -94,8 +94,8 @@ func (d *demo) settle(ctx context.Context, h *hub.Hub, people []person) error {
 
 // comeIn is the way in: a provisional code, one's choice and that for the
 // children, the terms, the contact, login and password, and a last code.
-func (d *demo) comeIn(ctx context.Context, h *hub.Hub, p insuredPerson) (in hub.Entry, err error) {
-	at := hub.Attempt{Protocol: "web", Remote: netip.IPv6Loopback(), Device: "Vaguemestre, démo"}
+func (d *demo) comeIn(ctx context.Context, h *hub.Hub, p insuredPerson, from netip.Addr) (in hub.Entry, err error) {
+	at := hub.Attempt{Protocol: "web", Remote: from, Device: "Vaguemestre, démo"}
 	id := hub.Identity{Matricule: p.who.matricule, BirthDate: p.who.traits.BirthDate, CardModel: patient.WithPhoto, CardSerial: p.card}
 	if err := h.AskCode(ctx, at, id, hub.ByMail); err != nil {
 		return in, err

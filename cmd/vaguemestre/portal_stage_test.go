@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -85,7 +86,7 @@ func (p *portal) play(ctx context.Context, d *demo, cast []person) error {
 			continue
 		}
 		var err error
-		if p.entries[one.who.address], err = d.comeIn(ctx, p.hub, one); err != nil {
+		if p.entries[one.who.address], err = d.comeIn(ctx, p.hub, one, netip.IPv6Loopback()); err != nil {
 			return fmt.Errorf("portal: %s: %w", one.login, err)
 		}
 	}
