@@ -316,9 +316,10 @@ func (m *Mailbox) draftUIDs(r store.Reader, id MessageID) (uids []mailbox.UID, e
 
 // addDocuments opens the documents that a draft is to have, and returns all files
 // that come to it, with what must be remembered of them. Opening goes into the
-// trail of the record.
+// trail of the record. No more of them is opened than a mail has room for.
 func (h *Hub) addDocuments(ctx context.Context, a Actor, c DraftChange) (files []message.Attachment, marks draftMarks, err error) {
 	files = c.Add
+	room := h.draftLimit(a)
 	if a.Member != nil { // a record is open to a person, not to the mailbox that they share
 		a = *a.Member
 	}
@@ -326,6 +327,11 @@ func (h *Hub) addDocuments(ctx context.Context, a Actor, c DraftChange) (files [
 		more, flags, err := h.documentFiles(ctx, a, id)
 		if err != nil {
 			return nil, 0, err
+		}
+		for _, f := range more {
+			if room -= int64(len(f.Content)); room < 0 {
+				return nil, 0, fmt.Errorf("hub: draft: documents: %w", fault.TooLarge)
+			}
 		}
 		files = append(files, more...)
 		marks |= marksOf(flags)

@@ -15,6 +15,7 @@ import (
 	"vaguemestre/internal/patient"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
+	"vaguemestre/vault"
 )
 
 func to(list ...string) (people []message.Address) {
@@ -343,6 +344,12 @@ func TestADraftIsBounded(t *testing.T) {
 	}
 	if _, err := h.SaveDraft(t.Context(), p, Draft{ID: NewDraftID()}, DraftChange{Add: []message.Attachment{big("b.pdf", 100_000)}}); !errors.Is(err, fault.TooLarge) {
 		t.Errorf("too large of a patient: %v", err)
+	}
+	one, _, err := h.Deposit(t.Context(), p, h.record(alice), Submission{Content: big("c.pdf", 60_000).Content, Entry: vault.Entry{TypeCode: "EXPPAT_2", MediaType: "application/pdf", Title: "Radio"}})
+	h.must(err)
+	all := DraftChange{Documents: []string{one.ID, one.ID, "of nobody"}} // the third is not even looked for
+	if _, err := h.SaveDraft(t.Context(), p, Draft{ID: NewDraftID()}, all); !errors.Is(err, fault.TooLarge) {
+		t.Errorf("too large with its documents: %v", err)
 	}
 	if _, err := h.SendDraft(t.Context(), p, h.write(p, Draft{Text: "À qui ?"}).ID); !errors.Is(err, fault.Invalid) {
 		t.Errorf("to nobody: %v", err)
