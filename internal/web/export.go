@@ -80,6 +80,10 @@ func (c *call) exportProgress() error {
 // export sends everything. It ends when nobody takes it any more: what is written
 // then fails.
 func (c *call) export() error {
+	if err := c.takeTurn(allTurns); err != nil {
+		return err
+	}
+	c.holds(0) // the door bounds how many there are
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx()), exportTime)
 	defer cancel()
 	t, err := c.s.hub.TakeOut(ctx, c.who.Actor, c.record())

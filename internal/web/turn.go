@@ -17,8 +17,9 @@ import (
 // hundred windows. Who comes when there is none waits a while.
 
 const (
-	ownTurns   = 8         // of one person at a time…
-	formTurns  = 4         // …of which a form that brings files takes these
+	ownTurns   = 9         // of one person at a time…
+	formTurns  = 4         // …of which a form that brings files takes these…
+	allTurns   = 5         // …and taking everything away these: there is no second at a time
 	maxOpen    = 768 << 20 // bytes, of all together
 	openWeight = 64 << 20  // that are kept for a turn until what it opens is known
 	zipWeight  = 16 << 20  // and for one that opens one file after the other

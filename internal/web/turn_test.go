@@ -74,6 +74,27 @@ func TestNobodyOpensTooMuchAtOnce(t *testing.T) {
 	}
 }
 
+// TestEverythingIsTakenAwayOnceAtATime by one person, who may go on with the rest.
+func TestEverythingIsTakenAwayOnceAtATime(t *testing.T) {
+	s := &Server{open: newOpened()}
+	take := func(n int64) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		c := &call{s: s, r: httptest.NewRequest(http.MethodPost, "/", nil).WithContext(ctx), who: &visitor{}}
+		c.who.Part = "jeanne"
+		return c.takeTurn(n)
+	}
+	if err := take(allTurns); err != nil {
+		t.Error(err)
+	}
+	if err := take(allTurns); fault.Of(err) != fault.Unavailable {
+		t.Errorf("a second time: %v", err)
+	}
+	if err := take(formTurns); err != nil {
+		t.Errorf("a form meanwhile: %v", err)
+	}
+}
+
 // TestWhatIsHeavyHasATurn: more downloads than turns, and all come to their end.
 func TestWhatIsHeavyHasATurn(t *testing.T) {
 	h := newHouse(t)
