@@ -59,7 +59,7 @@ func documentRoutes(root string, by audience) []route {
 	list := []route{
 		{path: root, get: (*call).documentsList},
 		{path: root + "/recherche", post: (*call).searchDocuments, heavy: true},
-		{path: root + "/selection", post: (*call).withSelection, heavy: true},
+		{path: root + "/selection", post: (*call).withSelection, slow: true, heavy: true},
 		{path: root + "/tout", post: (*call).downloadAll, slow: true, heavy: true},
 		{path: root + "/ajouter", get: (*call).depositPage, post: (*call).deposit, upload: maxDeposit},
 		{path: root + "/corbeille", get: (*call).withdrawnPage},
