@@ -47,6 +47,17 @@ type Entry struct {
 	RenditionSize int64  `json:",omitempty"`
 }
 
+// About is the day that a document is about, as far as anybody has said.
+func (e *Entry) About() time.Time {
+	switch {
+	case !e.ServiceStart.IsZero():
+		return e.ServiceStart
+	case !e.Created.IsZero():
+		return e.Created
+	}
+	return e.Filed
+}
+
 // Restricted reports whether the document must not be shared: confidentiality
 // R or V.
 func (e *Entry) Restricted() bool { return e.Confidentiality == "R" || e.Confidentiality == "V" }

@@ -26,7 +26,7 @@ var rings = [][]string{
 	{"internal/fault"},
 	{"internal/ident", "internal/store", "internal/cda/xmltree"},
 	{"policy", "internal/message", "internal/cda", "internal/xdm", "internal/blob", "internal/bus",
-		"internal/fhir", "internal/smart", "internal/thread", "internal/limit", "internal/listen", "internal/config", "internal/metrics"},
+		"internal/fhir", "internal/smart", "internal/thread", "internal/filename", "internal/limit", "internal/listen", "internal/config", "internal/metrics"},
 	{"vault/keyring", "internal/dsn", "internal/document",
 		"internal/store/memstore", "internal/store/sqlstore", "internal/store/storetest",
 		"internal/blob/memblob", "internal/blob/blobdir", "internal/blob/blobtest",

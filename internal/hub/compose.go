@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
 
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/filename"
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/message"
 	"vaguemestre/internal/outbox"
@@ -366,17 +365,9 @@ func (h *Hub) documentFiles(ctx context.Context, a Actor, id string) (files []me
 // attachedName names a document in a mail: as its file was, else by its title.
 func attachedName(e vault.Entry) string {
 	name := fileName(e)
-	title := strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || strings.ContainsRune(`/\:*?"<>|`, r) {
-			return ' '
-		}
-		return r
-	}, e.Title)
-	if title = strings.Join(strings.Fields(title), " "); e.FileName != "" || title == "" {
+	title := filename.Safe(e.Title, "", maxAttachedName)
+	if e.FileName != "" || title == "" {
 		return name
-	}
-	if runes := []rune(title); len(runes) > maxAttachedName {
-		title = string(runes[:maxAttachedName])
 	}
 	return title + path.Ext(name)
 }

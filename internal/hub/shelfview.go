@@ -5,9 +5,9 @@ import (
 	"crypto/rand"
 	"fmt"
 	"strings"
-	"time"
 
 	"vaguemestre/internal/document"
+	"vaguemestre/internal/filename"
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/message"
 	"vaguemestre/internal/store"
@@ -36,7 +36,7 @@ func (m *Mailbox) viewOf(ctx context.Context, d vault.Document) (*sealedMail, er
 	}
 	raw, err := message.Compose(message.Draft{
 		From:        []message.Address{authorOf(e)},
-		Date:        dateOf(e),
+		Date:        e.About(),
 		MessageID:   m.shownAs(d.ID),
 		Subject:     e.Title,
 		Text:        textOf(d, files[0]),
@@ -96,31 +96,12 @@ func authorOf(e vault.Entry) message.Address {
 	return message.Address{Name: name, Mailbox: local, Host: host}
 }
 
-func dateOf(e vault.Entry) time.Time {
-	switch {
-	case !e.ServiceStart.IsZero():
-		return e.ServiceStart
-	case !e.Created.IsZero():
-		return e.Created
-	}
-	return e.Filed
-}
-
 // fileName gives a document that has no file name one by its type.
 func fileName(e vault.Entry) string {
 	if e.FileName != "" {
 		return e.FileName
 	}
-	return "document" + extensionOf(e.MediaType)
-}
-
-// extensionOf ends the name of a file of a media type; "" where nobody knows.
-func extensionOf(mediaType string) string {
-	return map[string]string{
-		"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png", "image/tiff": ".tif",
-		"text/plain": ".txt", "text/rtf": ".rtf", "application/rtf": ".rtf",
-		"text/xml": ".xml", "application/xslt+xml": ".xml",
-	}[mediaType]
+	return "document" + filename.Extension(e.MediaType)
 }
 
 // textOf writes the body of the mail that shows a document: what it is, what

@@ -11,6 +11,7 @@ import (
 	"vaguemestre/internal/account"
 	"vaguemestre/internal/audit"
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/filename"
 	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/message"
 	"vaguemestre/internal/outbox"
@@ -400,7 +401,7 @@ func (t *Takeout) End(ctx context.Context, whole bool) error {
 func (d DocumentView) FileName() string {
 	e := d.Entry
 	if e.FileName == "" && e.Title != "" {
-		return e.Title + extensionOf(e.MediaType)
+		return e.Title + filename.Extension(e.MediaType)
 	}
 	return fileName(e)
 }

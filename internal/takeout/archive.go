@@ -9,6 +9,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"vaguemestre/internal/filename"
 )
 
 // An archive is a zip that is written, with the sum of every file in it. The
@@ -17,7 +19,7 @@ type archive struct {
 	zip   *zip.Writer
 	out   *sink
 	now   time.Time
-	names *names
+	names *filename.Names
 	sums  []string
 }
 
@@ -37,7 +39,7 @@ func (s *sink) Write(p []byte) (n int, err error) {
 
 func newArchive(w io.Writer, now time.Time) *archive {
 	out := &sink{Writer: w}
-	a := &archive{zip: zip.NewWriter(out), out: out, now: now, names: newNames()}
+	a := &archive{zip: zip.NewWriter(out), out: out, now: now, names: filename.New()}
 	a.zip.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestSpeed) })
 	return a
 }

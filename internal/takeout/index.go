@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -218,4 +219,13 @@ func size(n int64) string {
 		return fmt.Sprintf("%d ko", n>>10)
 	}
 	return fmt.Sprintf("%d o", n)
+}
+
+// href writes a path as a relative address.
+func href(p string) string {
+	levels := strings.Split(p, "/")
+	for i, l := range levels {
+		levels[i] = url.PathEscape(l)
+	}
+	return strings.Join(levels, "/")
 }

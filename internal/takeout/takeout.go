@@ -119,8 +119,8 @@ func (t *taking) documents() error {
 	}
 	for _, s := range shelvesOf(views) {
 		shelf := docShelf{Name: s.both}
-		folder := t.archive.names.folder("documents", s.FR)
-		t.archive.names.folder(folder, olderVersions) // before a file takes its name
+		folder := t.archive.names.Folder("documents", s.FR)
+		t.archive.names.Folder(folder, olderVersions) // before a file takes its name
 		for _, d := range s.views {
 			row, err := t.document(folder, d)
 			if err != nil {
@@ -145,7 +145,7 @@ const olderVersions = "anciennes versions"
 func (t *taking) document(folder string, d hub.DocumentView) (*docRow, error) {
 	row := newDocRow(d)
 	if row.Old {
-		folder = t.archive.names.folder(folder, olderVersions)
+		folder = t.archive.names.Folder(folder, olderVersions)
 	}
 	what := both{"Le document « " + row.Title + " »", `The document "` + row.Title + `"`}
 	c, err := t.src.Document(t.ctx, d)
@@ -169,7 +169,7 @@ func (t *taking) document(folder string, d hub.DocumentView) (*docRow, error) {
 // it is not in the export. sum is what its bytes must add up to; "" for unknown.
 func (t *taking) file(c hub.Content, err error, folder, name string, e vault.Entry, sum string, what both) (path string, _ error) {
 	if err == nil {
-		path = t.archive.names.file(folder, name)
+		path = t.archive.names.File(folder, name)
 		var got string
 		if got, err = t.archive.file(path, e.Filed, compressed(e.MediaType), content(c)); err == nil && sum != "" && got != sum {
 			err = fmt.Errorf("sum: %w", fault.Corrupt)
@@ -202,7 +202,7 @@ func (t *taking) messages() error {
 	}
 	where, at := map[string]string{}, map[string]int{}
 	for i, f := range folders { // all of them first: a message is not to take the name of a folder
-		where[f.Name], at[f.Name] = t.archive.names.tree("messages", f.Name), i
+		where[f.Name], at[f.Name] = t.archive.names.Tree("messages", f.Name), i
 		t.page.Folders = append(t.page.Folders, mailFolder{Name: folderName(f.Name)})
 	}
 	for m, err := range t.src.Messages(t.ctx) {
@@ -215,7 +215,7 @@ func (t *taking) messages() error {
 		case err != nil:
 			return err
 		}
-		path := t.archive.names.file(where[m.Folder], name+".eml")
+		path := t.archive.names.File(where[m.Folder], name+".eml")
 		if _, err := t.archive.file(path, m.Received, false, content(m.Content)); err != nil && !t.lost(err) && !errors.Is(err, fault.NotFound) {
 			return err
 		} else if err != nil { // since a moment ago: it ends before its end

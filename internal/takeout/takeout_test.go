@@ -243,26 +243,6 @@ func checkPath(t interface{ Errorf(string, ...any) }, path string) {
 	}
 }
 
-func FuzzNames(f *testing.F) {
-	for _, s := range []string{"", "../x", "con.txt", "a\u202eb", strings.Repeat("é", 300) + ".pdf", "x. . .", "~$a"} {
-		f.Add(s, s)
-	}
-	f.Fuzz(func(t *testing.T, folder, name string) {
-		n := newNames()
-		in := n.tree("messages", folder)
-		first, second := n.file(in, name), n.file(in, name)
-		if strings.EqualFold(first, second) {
-			t.Errorf("%q twice", first)
-		}
-		for _, p := range []string{first, second} {
-			checkPath(t, p)
-			if !strings.HasPrefix(p, "messages/") {
-				t.Errorf("%q is elsewhere", p)
-			}
-		}
-	})
-}
-
 func furnished() *fake {
 	f := &fake{folders: []string{"INBOX", "Sent", "Projets/Été"}}
 	f.add("BIOLOGIE", "glycémie.txt", "Glycémie normale.", 0).Entry.Rendition = "ref"

@@ -116,7 +116,7 @@ func (c *call) line(v hub.DocumentView) documentLine {
 	own := idInRecord(v.ID)
 	l := documentLine{
 		ID: own, Path: c.documentsAt("/" + own), Title: e.Title, Kind: kindOf(e.MediaType), Type: t.Label, Shelf: e.Shelf,
-		Author: c.authorOf(e), Where: e.Author.Organisation, Date: dateOf(e), Filed: e.Filed,
+		Author: c.authorOf(e), Where: e.Author.Organisation, Date: e.About(), Filed: e.Filed,
 		Archived: v.Flags.Has(vault.Archived), Masked: v.Flags.Has(vault.Masked),
 		Hidden: v.Flags.Has(vault.HiddenFromPatient), FromParents: v.Flags.Has(vault.HiddenFromRepresentatives),
 		ToVerify: v.Flags.Has(vault.ToVerify), Replaced: v.Flags.Has(vault.Superseded),
@@ -158,17 +158,6 @@ func (c *call) authorOf(e *vault.Entry) string {
 		return cmp.Or(e.Author.Name, c.words("documents.by-holder"))
 	}
 	return cmp.Or(e.Author.Name, e.Author.Organisation, e.Sender)
-}
-
-// dateOf is the day a document is about.
-func dateOf(e *vault.Entry) time.Time {
-	switch {
-	case !e.ServiceStart.IsZero():
-		return e.ServiceStart
-	case !e.Created.IsZero():
-		return e.Created
-	}
-	return e.Filed
 }
 
 // The kinds of file, as people tell them apart.

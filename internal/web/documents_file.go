@@ -13,6 +13,7 @@ import (
 
 	"vaguemestre/internal/cda"
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/filename"
 	"vaguemestre/internal/hub"
 	"vaguemestre/vault"
 )
@@ -53,7 +54,7 @@ func (c *call) documentInside() error {
 		return err
 	}
 	kind := mediaType(d.Embedded.MediaType)
-	return c.file(v.ID+"/extrait", readableName(&v.Entry)+extensionOf(kind), kind, wholeFile(b))
+	return c.file(v.ID+"/extrait", readableName(&v.Entry)+fileEnd(kind), kind, wholeFile(b))
 }
 
 // openWhole opens the document of this page, to be read here.
@@ -130,15 +131,18 @@ func (c contentAt) ReadAt(p []byte, off int64) (int, error) {
 
 // fileNameOf is under what name a document is saved.
 func fileNameOf(e *vault.Entry) string {
-	return readableName(e) + extensionOf(e.MediaType)
+	return readableName(e) + fileEnd(e.MediaType)
 }
 
+// maxReadableName bounds such a name without its ending, in characters.
+const maxReadableName = 100
+
 // readableName says what a document is, as the name of a file: its day, its title
-// and its author. Nothing in it leads to another folder.
+// and its author.
 func readableName(e *vault.Entry) string {
-	name := dateOf(e).Format(time.DateOnly) + " " + strings.TrimSuffix(e.Title, path.Ext(e.FileName))
+	name := e.About().Format(time.DateOnly) + " " + strings.TrimSuffix(e.Title, path.Ext(e.FileName))
 	if e.Author.Name != "" && e.Depositor == "" {
 		name += " – " + e.Author.Name
 	}
-	return cleanName(name)
+	return filename.Safe(name, "document", maxReadableName)
 }

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"strconv"
 	"strings"
 	"time"
 
 	"vaguemestre/internal/cda"
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/filename"
 	"vaguemestre/internal/hub"
 )
 
@@ -78,14 +78,14 @@ func (c *call) zip(ids []string) error {
 
 func (c *call) writeZip(out io.Writer, list iter.Seq2[hub.OpenedDocument, error]) error {
 	z := zip.NewWriter(out)
-	names := zipNames{}
+	names := filename.New()
 	for d, err := range list {
 		if errors.Is(err, fault.Corrupt) { // one that is damaged keeps nobody from the others
-			err = c.intoZip(z, names.of(c.shelfOf(d), readableName(&d.Entry), ".txt"), d.Entry.Filed, wholeFile(c.words("documents.damaged")))
+			err = c.intoZip(z, names.File(c.shelfOf(d), readableName(&d.Entry)+".txt"), d.Entry.Filed, wholeFile(c.words("documents.damaged")))
 		} else if err == nil {
-			err = c.intoZip(z, names.of(c.shelfOf(d), readableName(&d.Entry), extensionOf(d.Entry.MediaType)), d.Entry.Filed, d.File)
+			err = c.intoZip(z, names.File(c.shelfOf(d), readableName(&d.Entry)+fileEnd(d.Entry.MediaType)), d.Entry.Filed, d.File)
 			if err == nil && d.Rendition != nil {
-				err = c.intoZip(z, names.of(c.shelfOf(d), readableName(&d.Entry), ".pdf"), d.Entry.Filed, d.Rendition)
+				err = c.intoZip(z, names.File(c.shelfOf(d), readableName(&d.Entry)+".pdf"), d.Entry.Filed, d.Rendition)
 			}
 		}
 		if err != nil {
@@ -95,13 +95,14 @@ func (c *call) writeZip(out io.Writer, list iter.Seq2[hub.OpenedDocument, error]
 	return z.Close()
 }
 
+// shelfOf is the folder of a document in a zip: its shelf.
 func (c *call) shelfOf(d hub.OpenedDocument) string {
 	for _, s := range cda.Shelves() {
 		if s.Code == d.Entry.Shelf {
-			return cleanName(c.words("documents.shelf." + s.Code))
+			return filename.Safe(c.words("documents.shelf."+s.Code), s.Code, maxReadableName)
 		}
 	}
-	return cleanName(c.words("documents.shelf.AUTR_DOC"))
+	return filename.Safe(c.words("documents.shelf.AUTR_DOC"), "AUTR_DOC", maxReadableName)
 }
 
 func (c *call) intoZip(z *zip.Writer, name string, at time.Time, file hub.Content) error {
@@ -114,21 +115,4 @@ func (c *call) intoZip(z *zip.Writer, name string, at time.Time, file hub.Conten
 		return err
 	}
 	return file.ReadRange(w, 0, file.Size())
-}
-
-// zipNames are the names in a zip that are taken, in small letters.
-type zipNames map[string]bool
-
-// of gives a file a name of its own.
-func (n zipNames) of(folder, name, extension string) string {
-	for i := 1; ; i++ {
-		full := folder + "/" + name + extension
-		if i > 1 {
-			full = folder + "/" + name + " (" + strconv.Itoa(i) + ")" + extension
-		}
-		if key := strings.ToLower(full); !n[key] {
-			n[key] = true
-			return full
-		}
-	}
 }

@@ -6,9 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode"
 
-	"vaguemestre/internal/cda"
+	"vaguemestre/internal/filename"
 )
 
 // Files that leave. What others wrote is never a page of ours: it is shown by the
@@ -60,37 +59,8 @@ func dispositionOf(kind, name string) string {
 	return out
 }
 
-// cleanName makes a name that every system takes as that of one file.
-func cleanName(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case strings.ContainsRune(`/\:*?"<>|`, r):
-			return '-'
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), r == unicode.ReplacementChar:
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
-	const most = 120 // bytes
-	s = strings.ToValidUTF8(s[:min(len(s), most)], "")
-	if s = strings.Trim(strings.Join(strings.Fields(s), " "), ". "); s == "" {
-		return "document"
-	}
-	return s
-}
-
-// extensionOf ends the name of a file of a media type.
-func extensionOf(mediaType string) string {
-	if e, ok := map[string]string{
-		"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png", "image/tiff": ".tif", "text/plain": ".txt",
-		"text/rtf": ".rtf", "message/rfc822": ".eml", "application/rtf": ".rtf", cda.MediaType: ".xml", cda.MediaTypeSelfPresenting: ".xml",
-	}[mediaType]; ok {
-		return e
-	}
-	return ".bin"
-}
+// fileEnd ends the name of a file that is saved.
+func fileEnd(mediaType string) string { return cmp.Or(filename.Extension(mediaType), ".bin") }
 
 // sniffed is the type that a file's first bytes say.
 func sniffed(content []byte) string {

@@ -99,7 +99,7 @@ func (c *call) newPapers() (n novelty, err error) {
 			continue
 		}
 		if n.Total++; n.Total <= mostNews {
-			n.First = append(n.First, newThing{d.Entry.Title, c.authorOf(&d.Entry), dateOf(&d.Entry), documentsPath + "/" + idInRecord(d.ID)})
+			n.First = append(n.First, newThing{d.Entry.Title, c.authorOf(&d.Entry), d.Entry.About(), documentsPath + "/" + idInRecord(d.ID)})
 		}
 	}
 	return n, err

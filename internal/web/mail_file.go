@@ -2,6 +2,7 @@ package web
 
 import (
 	"archive/zip"
+	"cmp"
 	"fmt"
 	"html/template"
 	"mime"
@@ -13,6 +14,7 @@ import (
 
 	"vaguemestre/internal/cda"
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/filename"
 	"vaguemestre/internal/hub"
 	"vaguemestre/internal/xdm"
 )
@@ -33,7 +35,7 @@ func (c *call) sendFile(name, kind string, content []byte, see bool) error {
 	default:
 		kind, see = "application/octet-stream", false
 	}
-	c.fileHead(cleanName(name), kind, see)
+	c.fileHead(filename.Safe(name, "document", 120), kind, see)
 	c.w.Header().Set("Content-Length", strconv.Itoa(len(content)))
 	if c.r.Method != http.MethodHead {
 		_, _ = c.steady().Write(content) // whoever has gone is told nothing
@@ -96,7 +98,7 @@ func (c *call) attachment() error {
 	}
 	name := f.Name
 	if name == "" {
-		name = c.words("mail.kind."+kindOfFile(f.File)) + extensionOf(f.Type)
+		name = c.words("mail.kind."+kindOfFile(f.File)) + fileEnd(f.Type)
 	}
 	return c.sendFile(name, f.Type, f.Content, c.r.URL.Query().Has("voir"))
 }
@@ -200,7 +202,7 @@ func insiderOf(name, title, kind string, data []byte) insider {
 		return in
 	}
 	if content, err := d.Embedded.Bytes(); err == nil {
-		in.file, in.kind, in.name = content, d.Embedded.MediaType, strings.TrimSuffix(name, path.Ext(name))+extensionOf(d.Embedded.MediaType)
+		in.file, in.kind, in.name = content, d.Embedded.MediaType, strings.TrimSuffix(name, path.Ext(name))+fileEnd(d.Embedded.MediaType)
 	}
 	return in
 }
@@ -292,12 +294,6 @@ func (c *call) threadArchive() error {
 
 // messageName names the file of a message: its day and its subject.
 func (c *call) messageName(m hub.RawMessage) string {
-	subject := m.Subject
-	if subject == "" {
-		subject = c.words("mail.no-subject")
-	}
-	if r := []rune(subject); len(r) > 80 {
-		subject = string(r[:80])
-	}
-	return cleanName(m.Received.In(c.s.cfg.Zone).Format(time.DateOnly) + " " + subject)
+	subject := cmp.Or(m.Subject, c.words("mail.no-subject"))
+	return filename.Safe(m.Received.In(c.s.cfg.Zone).Format(time.DateOnly)+" "+subject, "message", 90)
 }

@@ -69,7 +69,7 @@ func (c *call) choosable(id hub.MessageID, patient string) (v chooseView, err er
 	}
 	for _, d := range docs {
 		if !d.Flags.Has(vault.Archived) && !d.Flags.Has(vault.Superseded) {
-			v.List = append(v.List, documentChoice{d.ID, d.Entry.Title, d.Entry.Author.Name, c.size(d.Entry.Size), dateOf(&d.Entry)})
+			v.List = append(v.List, documentChoice{d.ID, d.Entry.Title, d.Entry.Author.Name, c.size(d.Entry.Size), d.Entry.About()})
 		}
 	}
 	slices.SortStableFunc(v.List, func(a, b documentChoice) int { return b.Date.Compare(a.Date) })

@@ -1,8 +1,13 @@
-package takeout
+// Package filename names files. Whatever somebody called one, its name is that of
+// one file on every system: nothing in it leads to another folder, separates, hides
+// or writes backwards, and no two differ in the case of letters alone.
+//
+// It knows names and no files. What it makes is for people to read; nothing is
+// found again by it.
+package filename
 
 import (
 	"fmt"
-	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -20,40 +25,39 @@ const (
 	maxLevel  = 28 // of one level of it
 )
 
-// names gives files and folders names of their own: whatever somebody called
-// them, they lie in the zip, nowhere else, on every system, and no two differ in
-// the case of letters alone.
-type names struct{ taken, folders map[string]bool }
+// Names gives files and folders names of their own: those of one zip.
+type Names struct{ taken, folders map[string]bool }
 
-func newNames() *names {
-	return &names{map[string]bool{}, map[string]bool{}}
+// New returns Names of which none is taken.
+func New() *Names {
+	return &Names{map[string]bool{}, map[string]bool{}}
 }
 
-// tree returns the folder for a path whose levels are separated by slashes.
-func (n *names) tree(root, path string) string {
+// Tree returns the folder for a path whose levels are separated by slashes.
+func (n *Names) Tree(root, path string) string {
 	for level := range strings.SplitSeq(path, "/") {
 		if utf8.RuneCountInString(root)+maxLevel > maxFolder { // so deep that the rest is one level
 			break
 		}
 		n.folders[key(root)] = true
-		root += "/" + safe(level, "dossier", maxLevel)
+		root += "/" + Safe(level, "dossier", maxLevel)
 	}
 	p := n.own(root, "", n.taken)
 	n.folders[key(p)] = true
 	return p
 }
 
-// folder returns a folder of that name within another: the same each time.
-func (n *names) folder(in, name string) string {
-	p := in + "/" + safe(name, "dossier", maxLevel)
+// Folder returns a folder of that name within another: the same each time.
+func (n *Names) Folder(in, name string) string {
+	p := in + "/" + Safe(name, "dossier", maxLevel)
 	n.folders[key(p)] = true
 	return p
 }
 
-// file returns a path for a file of that name in a folder, which no other has.
-func (n *names) file(in, name string) string {
+// File returns a path for a file of that name in a folder, which no other has.
+func (n *Names) File(in, name string) string {
 	room := maxPath - utf8.RuneCountInString(in) - 1 - len(" (99999)")
-	name = safe(name, "document", room)
+	name = Safe(name, "document", room)
 	ext := path.Ext(name)
 	if utf8.RuneCountInString(ext) > 10 || strings.ContainsAny(ext, " ") {
 		ext = ""
@@ -62,7 +66,7 @@ func (n *names) file(in, name string) string {
 }
 
 // own makes a path one that is in none of some lists, and takes it.
-func (n *names) own(base, ext string, lists ...map[string]bool) string {
+func (n *Names) own(base, ext string, lists ...map[string]bool) string {
 	p := base + ext
 	for i := 2; slices.ContainsFunc(lists, func(l map[string]bool) bool { return l[key(p)] }); i++ {
 		p = fmt.Sprintf("%s (%d)%s", base, i, ext)
@@ -83,9 +87,9 @@ func init() {
 	}
 }
 
-// safe makes one level of a path out of any text, of at most max characters; its
-// ending stays. Nothing in it separates, hides, or writes backwards.
-func safe(text, otherwise string, max int) string {
+// Safe makes one level of a path out of any text, of at most that many characters;
+// its ending stays. Where nothing is left of it, it is called otherwise.
+func Safe(text, otherwise string, most int) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case r == utf8.RuneError, unicode.IsControl(r), unicode.Is(unicode.Cf, r), unicode.Is(unicode.Co, r), unicode.IsSpace(r), strings.ContainsRune(`<>:"/\|?*`, r):
@@ -94,20 +98,20 @@ func safe(text, otherwise string, max int) string {
 		return r
 	}, norm.NFC.String(strings.ToValidUTF8(text, " ")))
 	text = trim(strings.Join(strings.Fields(text), " "))
-	if runes := []rune(text); len(runes) > max {
+	if runes := []rune(text); len(runes) > most {
 		ext := []rune(path.Ext(text))
-		if len(ext) > 10 || len(ext) >= max {
+		if len(ext) > 10 || len(ext) >= most {
 			ext = nil
 		}
-		text = trim(trim(string(runes[:max-len(ext)])) + string(ext))
+		text = trim(trim(string(runes[:most-len(ext)])) + string(ext))
 	}
 	if text == "" {
 		return otherwise
 	}
 	if stem, _, _ := strings.Cut(text, "."); devices[strings.ToLower(strings.TrimSpace(stem))] {
 		text = "_" + text
-		if runes := []rune(text); len(runes) > max {
-			text = trim(string(runes[:max]))
+		if runes := []rune(text); len(runes) > most {
+			text = trim(string(runes[:most]))
 		}
 	}
 	return text
@@ -116,11 +120,14 @@ func safe(text, otherwise string, max int) string {
 // trim takes off what some systems drop at an end, and what hides a file.
 func trim(s string) string { return strings.Trim(s, " .~") }
 
-// href writes a path as a relative address.
-func href(p string) string {
-	levels := strings.Split(p, "/")
-	for i, l := range levels {
-		levels[i] = url.PathEscape(l)
-	}
-	return strings.Join(levels, "/")
+// Extension ends the name of a file of a media type that people keep; "" for any
+// other.
+func Extension(mediaType string) string {
+	return extensions[mediaType]
+}
+
+var extensions = map[string]string{
+	"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png", "image/tiff": ".tif",
+	"text/plain": ".txt", "text/rtf": ".rtf", "application/rtf": ".rtf", "message/rfc822": ".eml",
+	"text/xml": ".xml", "application/xslt+xml": ".xml",
 }
