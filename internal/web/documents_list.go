@@ -2,11 +2,9 @@ package web
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"vaguemestre/internal/cda"
 	"vaguemestre/internal/fault"
@@ -179,12 +177,6 @@ func (c *call) groups(list []documentLine, f documentFilter) (groups []documentG
 		g.Lines = append(g.Lines, l)
 	}
 	return groups
-}
-
-// month writes the month of a date, with a capital as it heads a list.
-func (c *call) month(at time.Time) string {
-	at = at.In(c.s.cfg.Zone)
-	return capital(c.words(fmt.Sprintf("month.%d", at.Month()))) + " " + strconv.Itoa(at.Year())
 }
 
 // maxWords bounds what is searched for, in bytes.

@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"embed"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"io/fs"
@@ -12,8 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/hub"
@@ -22,34 +19,6 @@ import (
 //go:embed pages words style script
 var files embed.FS
 
-// The languages.
-const (
-	french  = "fr"
-	english = "en"
-)
-
-// catalogues are the words of each language, by key: a file for each area.
-var catalogues = map[string]map[string]string{french: catalogue(french), english: catalogue(english)}
-
-func catalogue(lang string) map[string]string {
-	words := map[string]string{}
-	for _, name := range must(fs.Glob(files, "words/"+lang+"/*.json")) {
-		if err := json.Unmarshal(must(files.ReadFile(name)), &words); err != nil {
-			panic("web: " + name + ": " + err.Error())
-		}
-	}
-	if lang == french {
-		for key, text := range words {
-			words[key] = frenchSpaces.Replace(text)
-		}
-	}
-	return words
-}
-
-// frenchSpaces keeps a sign with the word that it belongs to: no line begins with
-// a question mark.
-var frenchSpaces = strings.NewReplacer(" :", "\u00a0:", " ;", "\u00a0;", " ?", "\u00a0?", " !", "\u00a0!", " »", "\u00a0»", "« ", "«\u00a0")
-
 // must returns what is embedded: a test has seen it.
 func must[T any](v T, err error) T {
 	if err != nil {
@@ -57,20 +26,6 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
-
-// word returns the words of a key, with what belongs into them.
-func word(lang, key string, args ...any) string {
-	text, ok := catalogues[lang][key]
-	if !ok {
-		return "⟨" + key + "⟩"
-	}
-	if len(args) > 0 {
-		return fmt.Sprintf(text, args...)
-	}
-	return text
-}
-
-func (c *call) words(key string, args ...any) string { return word(c.lang, key, args...) }
 
 // pages are the templates by language and name.
 type pages map[string]map[string]*template.Template
@@ -121,69 +76,6 @@ func functions(lang string, zone *time.Location) template.FuncMap {
 type pair struct {
 	Name string
 	Of   any
-}
-
-// spaced writes a matricule as people read it: in groups, the key apart. The
-// spaces do not break.
-func spaced(s string) string {
-	if len(s) != 15 {
-		return s
-	}
-	return strings.Join([]string{s[:1], s[1:3], s[3:5], s[5:7], s[7:10], s[10:13], s[13:]}, " ")
-}
-
-// day writes a date as people do.
-func day(lang string, at time.Time) string {
-	return word(lang, "date.day", at.Day(), word(lang, fmt.Sprintf("month.%d", at.Month())), at.Year())
-}
-
-// moment writes a time as people do.
-func moment(lang string, at time.Time) string {
-	return word(lang, "date.at", day(lang, at), at.Format("15:04"))
-}
-
-// shortDay writes a date as a list does: the hour today, the day this year.
-func shortDay(lang string, at, now time.Time) string {
-	month := word(lang, fmt.Sprintf("mail.month.%d", at.Month()))
-	switch {
-	case at.Year() == now.Year() && at.YearDay() == now.YearDay():
-		return at.Format("15:04")
-	case at.Year() == now.Year() || now.Sub(at) < 180*24*time.Hour && now.After(at):
-		return fmt.Sprintf("%d %s", at.Day(), month)
-	}
-	return fmt.Sprintf("%d %s %d", at.Day(), month, at.Year())
-}
-
-// capital begins a text with a capital.
-func capital(s string) string {
-	first, n := utf8.DecodeRuneInString(s)
-	if n == 0 {
-		return ""
-	}
-	return string(unicode.ToUpper(first)) + s[n:]
-}
-
-// born writes a date of birth, of which parts may be unknown.
-func born(lang, s string) string {
-	if at, err := time.Parse("20060102", s); err == nil {
-		return day(lang, at)
-	}
-	return s[:min(4, len(s))]
-}
-
-// size writes a number of bytes as people do.
-func (c *call) size(n int64) string {
-	switch {
-	case n < 1000:
-		return c.words("size.bytes", n)
-	case n < 1_000_000:
-		return c.words("size.kilo", (n+500)/1000)
-	}
-	s := strings.TrimSuffix(fmt.Sprintf("%.1f", float64(n)/1e6), ".0")
-	if c.lang == french {
-		s = strings.Replace(s, ".", ",", 1)
-	}
-	return c.words("size.mega", s)
 }
 
 // A view is what every template is given.

@@ -117,25 +117,6 @@ func why(d policy.Decision) string {
 	return key
 }
 
-// lasting says a length of time in its largest units, as people do.
-func (c *call) lasting(d time.Duration) string {
-	const day, year = 24 * time.Hour, 365 * 24 * time.Hour
-	minutes := int((d + time.Minute - 1) / time.Minute)
-	switch {
-	case d >= year && d < 2*year:
-		return c.words("lasting.year")
-	case d >= year:
-		return c.words("lasting.years", int(d/year))
-	case d >= 2*day:
-		return c.words("lasting.days", int(d/day))
-	case minutes >= 60 && minutes%60 == 0:
-		return c.words("lasting.hours", minutes/60)
-	case minutes >= 60:
-		return c.words("lasting.hours-minutes", minutes/60, minutes%60)
-	}
-	return c.words("lasting.minutes", max(minutes, 1))
-}
-
 // declare takes a professional's word on what they are to the patient.
 func (c *call) declare() error {
 	links := map[string]hub.CareLink{"team": hub.InCareTeam, "agreed": hub.HasConsent}

@@ -51,6 +51,7 @@ func (c *call) proveAgain(back string) error {
 	return c.again("prove", "prove.title", c.proveView(back))
 }
 
+// back is where a proof leads: to the page that is named, if it is one of ours.
 func (c *call) back(text string) string {
 	if !c.s.known(text) {
 		return securityPath

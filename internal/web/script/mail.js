@@ -3,8 +3,6 @@
 (function () {
   "use strict";
   var dialog = document.getElementById("mail-keys");
-  var print = document.getElementById("print");
-  if (print) print.addEventListener("click", function () { window.print(); });
   if (!dialog) return;
   var name = "mail-keys", box = document.getElementById("mail-keys-on");
   function on() { try { return localStorage.getItem(name) === "on"; } catch (e) { return false; } }
