@@ -24,7 +24,7 @@
 //	charge                              what
 //	compose compose_mail            a mail that is written in the portal: its draft, kept
 //	compose_answer compose_people     as any program's; answers; whom it may go to; how it
-//	compose_send                      leaves, and may be taken back
+//	compose_send compose_depart       is sent, may be taken back, and leaves
 //	documents submit examine        documents into a record: out of a mail or by
 //	integration versions amend        themselves, checked, replaced, changed, announced,
 //	announce doubts deposit           and those of doubtful identity
