@@ -185,6 +185,20 @@ func TestAThreadIsReadInOrderAndRememberedAsRead(t *testing.T) {
 	}
 }
 
+// TestNoticesWithoutEndHideNoThread: of very many the newest are told.
+func TestNoticesWithoutEndHideNoThread(t *testing.T) {
+	h := newHouse(t)
+	h.keeps(thomas, mailbox.Sent, "Message-ID: <a1@test>\nFrom: <"+thomas+">\nTo: <"+adam+">\nSubject: Question\n\nBonjour.\n", mailbox.Seen)
+	for i := range maxTold + 5 {
+		h.keeps(thomas, mailbox.Inbox, fmt.Sprintf("Message-ID: <r%d@test>\nIn-Reply-To: <a1@test>\nFrom: <%s>\nTo: <%s>\nSubject: Lu\nMIME-Version: 1.0\nContent-Type: multipart/report; report-type=disposition-notification; boundary=x\n\n"+
+			"--x\n\nLu.\n--x\nContent-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; %[2]s\nDisposition: manual-action/MDN-sent-manually; displayed\n--x--\n", i, adam, thomas), 0)
+	}
+	v := h.first(h.login(thomas), ThreadSearch{Folder: mailbox.Sent})
+	if len(v.Messages) != 1 || len(v.Messages[0].Told) != maxTold {
+		t.Errorf("%d messages, of the first it is told %d times", len(v.Messages), len(v.Messages[0].Told))
+	}
+}
+
 func TestWhatIsAttachedIsGivenAsItCame(t *testing.T) {
 	h := newHouse(t)
 	body := "--x\r\nContent-Type: multipart/related; boundary=y\r\n\r\n--y\r\nContent-Type: text/html\r\n\r\n<p>Bonjour <img src=cid:a></p>\r\n" +

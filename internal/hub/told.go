@@ -37,11 +37,16 @@ const (
 	WasForwarded  TellState = "forwarded"
 )
 
-// tell puts the notices of a thread under the messages they speak of.
+// maxTold bounds the notices that are read for one page: anybody who has a mail may
+// send as many about it as they like.
+const maxTold = 200
+
+// tell puts the notices of a thread under the messages they speak of; of very many,
+// the newest.
 func (d *desk) tell(ctx context.Context, x *threadIndex, messages []Message, of, notices []*listed) error {
-	for _, n := range notices {
+	for _, n := range notices[max(0, len(notices)-maxTold):] {
 		i := slices.IndexFunc(of, func(l *listed) bool { return l.name != "" && l.kind == aMessage && slices.Contains(n.refs, l.name) })
-		if i < 0 {
+		if i < 0 || len(messages[i].Told) >= maxTold {
 			continue
 		}
 		told, err := d.told(ctx, x, n)
@@ -89,6 +94,7 @@ func (d *desk) told(ctx context.Context, x *threadIndex, n *listed) ([]Told, err
 			list[0].State = WasDelivered
 		}
 	}
+	list = list[:min(len(list), maxTold)]
 	for i := range list {
 		list[i].At, list[i].ID = n.received, n.id
 		if list[i].Who, err = d.h.correspondent(ctx, x.known(addressIn(list[i].Who.Address))); err != nil {
