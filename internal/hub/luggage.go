@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"vaguemestre/internal/mailbox"
 	"vaguemestre/internal/outbox"
 	"vaguemestre/internal/store"
 	"vaguemestre/policy"
@@ -32,12 +33,16 @@ func (h *Hub) Luggage(ctx context.Context, a Actor, recordID string) (l Luggage,
 	if err != nil {
 		return l, err
 	}
+	var secrets hidden
 	err = h.view(ctx, part, func(r store.Reader) error {
 		docs, err := h.documents(r, part, key)
 		if err != nil {
 			return err
 		}
 		l = Luggage{}
+		if secrets = nil; a.Part != part {
+			secrets = f.hidden(docs, a)
+		}
 		for _, d := range docs {
 			if f.mayRead(d, a).Allow {
 				l.Documents++
@@ -59,8 +64,34 @@ func (h *Hub) Luggage(ctx context.Context, a Actor, recordID string) (l Luggage,
 	for _, f := range folders {
 		l.Messages += int(f.Messages)
 		l.Size += f.Size
+		if err == nil && len(secrets) > 0 {
+			err = m.leaveOut(ctx, f.ID, secrets, &l)
+		}
 	}
 	return l, err
+}
+
+// leaveOut takes the mails of a folder off a count that are hidden by their names:
+// how many there are would say that there are some.
+func (m *Mailbox) leaveOut(ctx context.Context, f mailbox.FolderID, secrets hidden, l *Luggage) error {
+	return m.view(ctx, func(r store.Reader) error {
+		all, err := m.book.Changes(r, f, mailbox.Cursor{})
+		if err != nil {
+			return err
+		}
+		var uids []mailbox.UID
+		for _, one := range all.Messages {
+			uids = append(uids, one.UID)
+		}
+		n, size := 0, int64(0)
+		for e, err := range m.book.Entries(r, f, uids) {
+			if err == nil && secrets.names(&e.Envelope) { // one that does not open is told of as lost
+				n, size = n+1, size+e.Size
+			}
+		}
+		l.Messages, l.Size = l.Messages-n, l.Size-size
+		return nil
+	})
 }
 
 // TakingOut tells the same people how far the last taking has come, and nothing

@@ -158,9 +158,7 @@ func (f standing) hidden(docs []vault.Document, a Actor) hidden {
 // covers reports whether a mail is hidden: one that brought a document that is,
 // one that answers it, or one with the same file.
 func (l hidden) covers(c *content) (bool, error) {
-	e := &c.item.Envelope
-	named := func(name string) bool { return l[name] }
-	if l[e.MessageID] || slices.ContainsFunc(e.InReplyTo, named) || slices.ContainsFunc(e.References, named) {
+	if l.names(&c.item.Envelope) {
 		return true, nil
 	}
 	for i, p := range c.item.Parts {
@@ -175,6 +173,13 @@ func (l hidden) covers(c *content) (bool, error) {
 		}
 	}
 	return l.within(c.skeleton), nil
+}
+
+// names reports whether a mail brought a document that is hidden, or answers one
+// that did.
+func (l hidden) names(e *message.Envelope) bool {
+	has := func(name string) bool { return l[name] }
+	return has(e.MessageID) || slices.ContainsFunc(e.InReplyTo, has) || slices.ContainsFunc(e.References, has)
 }
 
 func (l hidden) holds(file []byte) bool {

@@ -194,6 +194,9 @@ func TestASecretOfAChildIsNotTakenAway(t *testing.T) {
 	if len(all.mail) != 0 || len(all.documents) != 1 || all.documents[0] != "Glycémie normale." {
 		t.Errorf("the representative takes %d messages and %q", len(all.mail), all.documents)
 	}
+	if l, err := w.Luggage(ctx, w.login(bruno), w.record); err != nil || l.Messages != 0 || l.Documents != 1 || l.Size != int64(len("Glycémie normale.")) {
+		t.Errorf("and is told of %+v, %v", l, err)
+	}
 	for _, l := range all.lines {
 		if strings.Contains(l.FR, "Entretien") || l.Title == "Entretien" {
 			t.Errorf("the trail says %q", l.FR)

@@ -94,7 +94,6 @@ func (d *desk) told(ctx context.Context, x *threadIndex, n *listed) ([]Told, err
 			list[0].State = WasDelivered
 		}
 	}
-	list = list[:min(len(list), maxTold)]
 	for i := range list {
 		list[i].At, list[i].ID = n.received, n.id
 		if list[i].Who, err = d.h.correspondent(ctx, x.known(addressIn(list[i].Who.Address))); err != nil {
