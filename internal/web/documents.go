@@ -225,9 +225,7 @@ func (c *call) documentFilter() documentFilter {
 			f.Shelf = s.Code
 		}
 	}
-	if n, err := strconv.Atoi(q.Get("page")); err == nil && n > 1 && n < 10_000 {
-		f.Page = n - 1
-	}
+	f.Page = pageAsked(q.Get("page"))
 	return f
 }
 

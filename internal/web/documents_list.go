@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"slices"
-	"strconv"
 	"strings"
 
 	"vaguemestre/internal/cda"
@@ -27,7 +26,7 @@ type documentsView struct {
 	Groups  []documentGroup
 	Total   int // documents that the filter takes
 	All     int // documents of the record
-	Pager   pagerView
+	Pager   pager
 	Words   string // of a search
 	Kinds   []string
 }
@@ -43,15 +42,6 @@ type choiceView struct {
 	Key, Name, Path string
 	Count           int
 	Chosen          bool
-}
-
-// A pagerView is where a page is among those of a list. Its paths are empty where
-// there is nothing.
-type pagerView struct {
-	Page, Pages  int // from 1
-	Newer, Older string
-	PageBefore   int // of a search, whose pages have no address
-	PageAfter    int
 }
 
 func (c *call) documentsList() error {
@@ -146,16 +136,9 @@ func (c *call) folderChoices(v *documentsView, f documentFilter, folders []filin
 // cut leaves the lines of one page, and says where the others are.
 func (v *documentsView) cut(list []documentLine, page int, address func(int) string) []documentLine {
 	v.Total = len(list)
-	pages := max(1, (len(list)+documentsPage-1)/documentsPage)
-	page = min(page, pages-1)
-	v.Pager = pagerView{Page: page + 1, Pages: pages}
-	if page > 0 {
-		v.Pager.Newer, v.Pager.PageBefore = address(page-1), page
-	}
-	if page+1 < pages {
-		v.Pager.Older, v.Pager.PageAfter = address(page+1), page+2
-	}
-	return list[page*documentsPage : min((page+1)*documentsPage, len(list))]
+	v.Pager = paged(len(list), documentsPage, page, address)
+	from := (v.Pager.Page - 1) * documentsPage
+	return list[from:min(from+documentsPage, len(list))]
 }
 
 // groups puts headings above lines: what is pinned, and then the months.
@@ -200,8 +183,7 @@ func (c *call) searchDocuments() error {
 		list = append(list, c.lineOf(d, cab.Folders))
 	}
 	f.order(list)
-	page, _ := strconv.Atoi(c.form.value("page"))
-	list = v.cut(list, max(0, page-1), func(int) string { return "" })
+	list = v.cut(list, pageAsked(c.form.value("page")), nil)
 	if len(list) > 0 {
 		v.Groups = []documentGroup{{Lines: list}}
 	}

@@ -56,21 +56,18 @@ var reading = []route{
 // threadsView is what a list of threads shows.
 type threadsView struct {
 	hub.ThreadList
-	Lines              []threadLine
-	Pick               bool // threads can be ticked
-	Token              string
-	Folder             mailbox.FolderID // 0: of all folders
-	Name               string           // of a folder of the owner's own
-	Unread             bool             // these filters are on
-	Files              bool
-	Box                string // what the address has for the folder
-	Page               int    // from 1
-	Pages              int
-	Next, Prev         string // addresses
-	Search             *searchView
-	Open               bool // the search is open
-	Sought             bool // something was looked for
-	PrevPage, NextPage int  // of what was found; 0: there is none
+	Lines  []threadLine
+	Pick   bool // threads can be ticked
+	Token  string
+	Folder mailbox.FolderID // 0: of all folders
+	Name   string           // of a folder of the owner's own
+	Unread bool             // these filters are on
+	Files  bool
+	Box    string // what the address has for the folder
+	Pager  pager
+	Search *searchView
+	Open   bool // the search is open
+	Sought bool // something was looked for
 }
 
 // A threadLine is a thread in a list.
@@ -107,9 +104,7 @@ func (c *call) box() (s hub.ThreadSearch, v threadsView) {
 	v.Folder = s.Folder
 	s.Unread, s.Files = values.Get("voir") == "non-lus", values.Get("voir") == "pieces"
 	v.Unread, v.Files = s.Unread, s.Files
-	if n, err := strconv.Atoi(values.Get("page")); err == nil && n > 1 && n < 1e6 {
-		s.Page = n - 1
-	}
+	s.Page = pageAsked(values.Get("page"))
 	return s, v
 }
 
@@ -145,7 +140,7 @@ func (v threadsView) see() string {
 }
 
 // Here is the address of this page.
-func (v threadsView) Here() string { return v.address(v.see(), v.Page) }
+func (v threadsView) Here() string { return v.address(v.see(), v.Pager.Page) }
 
 // Trash reports whether the list is that of the trash.
 func (v threadsView) Trash() bool { return v.Folder == mailbox.Trash }
@@ -159,23 +154,17 @@ func (c *call) threadsPage() error {
 	if !slices.ContainsFunc(list.Folders, func(f hub.FolderLine) bool { return f.ID == s.Folder }) && !s.Anywhere {
 		return nothingHere(c)
 	}
-	c.fill(&v, list, s.Page)
+	c.fill(&v, list)
 	v.Pick, v.Search = true, &searchView{Kinds: map[string]bool{}}
-	if v.Page > 1 {
-		v.Prev = v.address(v.see(), v.Page-1)
-	}
-	if v.Page < v.Pages {
-		v.Next = v.address(v.see(), v.Page+1)
-	}
+	v.Pager = paged(list.Total, hub.ThreadsPerPage, s.Page, func(page int) string { return v.address(v.see(), page+1) })
 	return c.page("mail/threads", "mail.title", v)
 }
 
-func (c *call) fill(v *threadsView, list hub.ThreadList, page int) {
+func (c *call) fill(v *threadsView, list hub.ThreadList) {
 	v.ThreadList, v.Token = list, c.formToken()
 	for _, t := range list.Threads {
 		v.Lines = append(v.Lines, c.threadLine(t))
 	}
-	v.Page, v.Pages = page+1, max(1, (list.Total+hub.ThreadsPerPage-1)/hub.ThreadsPerPage)
 	for _, f := range list.Folders {
 		if f.ID == v.Folder && f.ID > mailbox.Archive {
 			v.Name = f.Name
@@ -212,7 +201,7 @@ func (c *call) searchPage() error {
 	}
 	v := threadsView{Open: true, Search: &searchView{Kinds: map[string]bool{}}}
 	list.Threads, list.Total = nil, 0
-	c.fill(&v, list, 0)
+	c.fill(&v, list)
 	return c.page("mail/search", "mail.search.title", v)
 }
 
@@ -233,19 +222,14 @@ func (c *call) searchThreads() error {
 	if at, err := time.ParseInLocation(time.DateOnly, f.value("au"), c.s.cfg.Zone); err == nil {
 		s.Until, sv.Until = at.AddDate(0, 0, 1), f.value("au")
 	}
-	if n, err := strconv.Atoi(f.value("page")); err == nil && n > 1 && n < 1e6 {
-		s.Page = n - 1
-	}
+	s.Page = pageAsked(f.value("page"))
 	list, err := c.s.hub.Threads(c.ctx(), c.mailbox(), s)
 	if err != nil {
 		return err
 	}
 	v := threadsView{Open: sv.narrows(), Search: sv, Sought: true}
-	c.fill(&v, list, s.Page)
-	v.PrevPage = v.Page - 1
-	if v.Page < v.Pages {
-		v.NextPage = v.Page + 1
-	}
+	c.fill(&v, list)
+	v.Pager = paged(list.Total, hub.ThreadsPerPage, s.Page, nil)
 	return c.page("mail/search", "mail.found.title", v)
 }
 
