@@ -155,11 +155,8 @@ func (c *call) saying(l audit.Line) string {
 	if l.Actor == c.who.Address.Canonical() {
 		return c.either(l.Yours())
 	}
-	text, colon := l.FR, " : "
-	if c.lang != french {
-		text, colon = l.EN, ": "
-	}
-	_, said, ok := strings.Cut(text, colon)
+	text := c.either(l.FR, l.EN)
+	_, said, ok := strings.Cut(text, ": ")
 	if !ok {
 		return text
 	}

@@ -84,7 +84,7 @@ func (c *call) sentence(err error) string {
 // either is the one of two texts that is in the language of the call.
 func (c *call) either(fr, en string) string {
 	if c.lang == french {
-		return fr
+		return frenchSpaces.Replace(fr)
 	}
 	return en
 }
