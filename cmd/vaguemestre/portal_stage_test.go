@@ -158,7 +158,7 @@ func (p *portal) physician(ctx context.Context) (hub.Actor, error) {
 	if err != nil {
 		return hub.Actor{}, err
 	}
-	e, err := p.hub.OpenProfessionalWeb(ctx, n, hub.Attempt{Protocol: "web", Device: "Firefox, Linux"})
+	e, err := p.hub.OpenProfessionalWeb(ctx, n, time.Now(), hub.Attempt{Protocol: "web", Device: "Firefox, Linux"})
 	return e.Actor, err
 }
 

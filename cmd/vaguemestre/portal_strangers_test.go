@@ -126,7 +126,7 @@ func (p *portal) professional(t *testing.T, who person) hub.Entry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := p.hub.OpenProfessionalWeb(t.Context(), n, hub.Attempt{Protocol: "web", Device: "Firefox, Linux"})
+	e, err := p.hub.OpenProfessionalWeb(t.Context(), n, time.Now(), hub.Attempt{Protocol: "web", Device: "Firefox, Linux"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -122,13 +122,19 @@ const (
 	ProfessionalLife = 4 * time.Hour
 )
 
+// rememberedAfter is how old a log-in at the provider may be that proves once more who
+// somebody is: one of before is only its memory of them.
+const rememberedAfter = 2 * time.Minute
+
 // OpenProfessionalWeb opens a web session for a professional as LoginProfessional
-// lets them in.
-func (h *Hub) OpenProfessionalWeb(ctx context.Context, n ident.RPPS, at Attempt) (e Entry, err error) {
+// lets them in. Proved is when the provider saw them log in, which may be long ago;
+// zero: it does not say, and nothing sensitive is done before they prove who they
+// are.
+func (h *Hub) OpenProfessionalWeb(ctx context.Context, n ident.RPPS, proved time.Time, at Attempt) (e Entry, err error) {
 	err = h.atOwn(ctx, n, at, func(part store.Part) error {
 		e.Actor, err = h.begin(ctx, part, n, at.Protocol+" "+string(ByProvider), at.Device, func(t *tx, a *Actor) error {
 			s, secret, err := account.NewSession(t, t.Scope, account.Session{
-				Kind: account.WebSession, Device: at.Device, Factor: string(ByProvider), Created: t.now, Idle: ProfessionalIdle, Expires: t.now.Add(ProfessionalLife)})
+				Kind: account.WebSession, Device: at.Device, Factor: string(ByProvider), Created: t.now, Proved: earlier(proved, t.now), Idle: ProfessionalIdle, Expires: t.now.Add(ProfessionalLife)})
 			if err != nil {
 				return err
 			}
@@ -146,13 +152,29 @@ func (h *Hub) OpenProfessionalWeb(ctx context.Context, n ident.RPPS, at Attempt)
 
 // ProveProfessional makes an actor's web session fit for what is sensitive, for a
 // quarter of an hour: the provider says that they have logged in once more.
-// Another number than theirs is fault.Unauthenticated.
-func (h *Hub) ProveProfessional(ctx context.Context, a Actor, n ident.RPPS) error {
+// Another number than theirs is fault.Unauthenticated, and so is a log-in of before,
+// with the Refusal that asks for a proof.
+func (h *Hub) ProveProfessional(ctx context.Context, a Actor, n ident.RPPS, proved time.Time) error {
 	if a.RPPS != n.String() || !a.Web {
 		return fmt.Errorf("hub: prove: %w", fault.Unauthenticated)
+	}
+	if h.Now().Sub(proved) > rememberedAfter {
+		return &proveAgain
 	}
 	return h.commit(ctx, a.Part, func(t *tx) error {
 		t.note(a.did("prove", string(ByProvider)))
 		return account.ProveSession(t, t.Scope, a.Session, string(ByProvider), t.now)
 	})
+}
+
+// earlier is when somebody proved who they are: no later than now, and too long ago
+// to count where that is not known.
+func earlier(proved, now time.Time) time.Time {
+	switch {
+	case proved.IsZero():
+		return now.Add(-account.SensitiveFor)
+	case proved.After(now):
+		return now
+	}
+	return proved
 }

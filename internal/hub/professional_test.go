@@ -13,7 +13,7 @@ import (
 // comeIn opens a web session for the professional of a number.
 func (h *house) comeIn(n ident.RPPS) Entry {
 	h.t.Helper()
-	e, err := h.OpenProfessionalWeb(h.t.Context(), n, Attempt{Protocol: "web", Remote: here, Device: "Firefox, Linux"})
+	e, err := h.OpenProfessionalWeb(h.t.Context(), n, h.now, Attempt{Protocol: "web", Remote: here, Device: "Firefox, Linux"})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -89,16 +89,40 @@ func TestAProfessionalProvesAtTheProviderOnceMore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := h.ProveProfessional(t.Context(), e.Actor, other); !errors.Is(err, fault.Unauthenticated) {
+	if err := h.ProveProfessional(t.Context(), e.Actor, other, h.now); !errors.Is(err, fault.Unauthenticated) {
 		t.Errorf("somebody else's proof: %v", err)
 	}
-	if err := h.ProveProfessional(t.Context(), e.Actor, n); err != nil {
+	for name, remembered := range map[string]time.Time{"a log-in of before": h.now.Add(-3 * time.Minute), "one whose time is not told": {}} {
+		if err := h.ProveProfessional(t.Context(), e.Actor, n, remembered); ruleOf(err) != "session/prove-again" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := h.ProveProfessional(t.Context(), e.Actor, n, h.now); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := h.AddOwnPassword(t.Context(), e.Actor, "Thunderbird"); err != nil {
 		t.Errorf("after it: %v", err)
 	}
-	if _, err := h.OpenProfessionalWeb(t.Context(), other, logged); !errors.Is(err, fault.NotFound) {
+	if _, err := h.OpenProfessionalWeb(t.Context(), other, h.now, logged); !errors.Is(err, fault.NotFound) {
 		t.Errorf("one who has no mailbox: %v", err)
+	}
+}
+
+// TestWhoWasRememberedHasProvedNothing: a provider that lets somebody in by single
+// sign-on opens a session, and no more.
+func TestWhoWasRememberedHasProvedNothing(t *testing.T) {
+	t.Parallel()
+	h, n := newOffice(t)
+	for name, c := range map[string]struct {
+		proved time.Time
+		may    bool
+	}{"just now": {h.now, true}, "a clock ahead of ours": {h.now.Add(time.Minute), true}, "an hour ago": {h.now.Add(-time.Hour), false}, "not told": {time.Time{}, false}} {
+		e, err := h.OpenProfessionalWeb(t.Context(), n, c.proved, Attempt{Protocol: "web", Remote: here, Device: "Firefox"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.AddOwnPassword(t.Context(), e.Actor, name); (err == nil) != c.may {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -30,7 +30,7 @@ func newUnit(t *testing.T) (h *house, ofHouse, ofAnother Actor) {
 		h.must(err)
 		h.must(h.AddBAL(t.Context(), "operator", directory.BAL{
 			Kind: directory.Personal, Address: address, Name: name, RPPS: n.String(), Profession: policy.Nurse, Establishment: establishment}))
-		e, err := h.OpenProfessionalWeb(t.Context(), n, Attempt{Protocol: "web", Remote: here, Device: "Firefox"})
+		e, err := h.OpenProfessionalWeb(t.Context(), n, h.now, Attempt{Protocol: "web", Remote: here, Device: "Firefox"})
 		h.must(err)
 		return e.Actor
 	}
@@ -211,7 +211,7 @@ func TestADocumentIsAttachedByThePerson(t *testing.T) {
 	w.must(err)
 	w.must(w.AddBAL(ctx, "operator", directory.BAL{
 		Kind: directory.Personal, Address: nadia, Name: "Dr Nadia ROCHE", RPPS: n.String(), Profession: policy.Physician, Establishment: "750000001"}))
-	e, err := w.OpenProfessionalWeb(ctx, n, Attempt{Protocol: "web", Remote: here, Device: "Firefox"})
+	e, err := w.OpenProfessionalWeb(ctx, n, w.now, Attempt{Protocol: "web", Remote: here, Device: "Firefox"})
 	w.must(err)
 	w.must(w.AddMember(ctx, "operator", addr(cardio), addr(nadia)))
 	in, err := w.shared(e.Actor, cardio)
@@ -241,7 +241,7 @@ func TestOneOfThoseWhoShareSeesToAThread(t *testing.T) {
 	const lise = "lise.faure@hopital.test"
 	h.must(h.AddBAL(ctx, "operator", directory.BAL{
 		Kind: directory.Personal, Address: lise, Name: "Lise FAURE", RPPS: n.String(), Profession: policy.Nurse, Establishment: "750000001"}))
-	e, err := h.OpenProfessionalWeb(ctx, n, Attempt{Protocol: "web", Remote: here, Device: "Firefox"})
+	e, err := h.OpenProfessionalWeb(ctx, n, h.now, Attempt{Protocol: "web", Remote: here, Device: "Firefox"})
 	h.must(err)
 	for _, who := range []string{nadia, lise} {
 		h.must(h.AddMember(ctx, "operator", addr(cardio), addr(who)))

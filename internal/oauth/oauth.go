@@ -33,13 +33,13 @@ import (
 
 // Config is what a Server is made of.
 type Config struct {
-	Base         string                                                      // absolute address of the hub, the issuer: "https://dmp.example.fr"
-	FHIR         string                                                      // absolute address of the FHIR service; default: Base + "/fhir"
-	Professional *Provider                                                   // where professionals log in; nil: nowhere
-	Portal       func(http.ResponseWriter, *http.Request, ident.RPPS, error) // answers a log-in to the pages for people: who has proved who they are, or why not; nil: there are no pages
-	Observe      func(what string, status int)                               // counts a request; nil for none
-	Now          func() time.Time                                            // default: time.Now
-	Log          *slog.Logger                                                // default: discards
+	Base         string                                                                 // absolute address of the hub, the issuer: "https://dmp.example.fr"
+	FHIR         string                                                                 // absolute address of the FHIR service; default: Base + "/fhir"
+	Professional *Provider                                                              // where professionals log in; nil: nowhere
+	Portal       func(http.ResponseWriter, *http.Request, ident.RPPS, time.Time, error) // answers a log-in to the pages for people: who has proved who they are, and when, or why not; nil: there are no pages
+	Observe      func(what string, status int)                                          // counts a request; nil for none
+	Now          func() time.Time                                                       // default: time.Now
+	Log          *slog.Logger                                                           // default: discards
 }
 
 // A Server is the authorisation server. It is an http.Handler for /oauth/ and

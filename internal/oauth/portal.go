@@ -34,7 +34,7 @@ func (s *Server) portal(w http.ResponseWriter, r *http.Request) error {
 	}
 	err := s.send(w, r, under{Portal: true, Login: newLogin(), Again: r.URL.Query().Get("again") != ""})
 	if err != nil {
-		s.cfg.Portal(w, r, ident.RPPS{}, err)
+		s.cfg.Portal(w, r, ident.RPPS{}, time.Time{}, err)
 	}
 	return nil
 }
@@ -47,7 +47,7 @@ func (s *Server) arrive(w http.ResponseWriter, r *http.Request, in loggedIn, err
 				Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
 		}
 	}
-	s.cfg.Portal(w, r, in.number, err)
+	s.cfg.Portal(w, r, in.number, in.proved, err)
 	return nil
 }
 

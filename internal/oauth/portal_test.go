@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"vaguemestre/internal/fault"
 	"vaguemestre/internal/ident"
@@ -14,12 +15,13 @@ import (
 // A lobby is what the pages for people are told of log-ins.
 type lobby struct {
 	number ident.RPPS
+	proved time.Time
 	err    error
 	times  int
 }
 
-func (l *lobby) arrive(w http.ResponseWriter, _ *http.Request, n ident.RPPS, err error) {
-	l.number, l.err = n, err
+func (l *lobby) arrive(w http.ResponseWriter, _ *http.Request, n ident.RPPS, proved time.Time, err error) {
+	l.number, l.proved, l.err = n, proved, err
 	l.times++
 	w.WriteHeader(http.StatusOK)
 }
@@ -44,7 +46,7 @@ func TestAProfessionalLogsInToThePagesAndOut(t *testing.T) {
 	t.Parallel()
 	h, l := withLobby(t)
 	b := h.browser()
-	if at := b.choose(h.colleague); at.status != http.StatusOK || l.times != 1 || l.err != nil || l.number.String() != h.colleague.ID[1:] {
+	if at := b.choose(h.colleague); at.status != http.StatusOK || l.times != 1 || l.err != nil || l.number.String() != h.colleague.ID[1:] || l.proved.IsZero() {
 		t.Fatalf("%d %s; the pages are told of %v, %v", at.status, at.body, l.number, l.err)
 	}
 	out := b.get(h.base + EndPath)
@@ -58,7 +60,7 @@ func TestAProfessionalLogsInToThePagesAndOut(t *testing.T) {
 	if again := b.get(h.base + EndPath); again.header.Get("Location") != h.base+"/" {
 		t.Errorf("ended twice, it leads to %s", again.header.Get("Location"))
 	}
-	if asked := b.get(h.base + PortalPath + "?again=1").location().Query(); asked.Get("prompt") != "login" {
+	if asked := b.get(h.base + PortalPath + "?again=1").location().Query(); asked.Get("prompt") != "login" || asked.Get("max_age") != "0" {
 		t.Errorf("to prove once more: %v", asked)
 	}
 }

@@ -165,7 +165,8 @@ func (p *provider) begin(ctx context.Context, l login, again bool) (string, erro
 		options = append(options, oauth2.SetAuthURLParam("acr_values", p.ACR))
 	}
 	if again {
-		options = append(options, oauth2.SetAuthURLParam("prompt", "login"))
+		// Whoever is given a max_age says when the log-in was (OpenID Connect Core §3.1.2.1).
+		options = append(options, oauth2.SetAuthURLParam("prompt", "login"), oauth2.SetAuthURLParam("max_age", "0"))
 	}
 	return d.oauth2.AuthCodeURL(l.State, options...), nil
 }
@@ -176,7 +177,8 @@ var errLogin = fmt.Errorf("oauth: log-in did not come to its end: %w", fault.Una
 // loggedIn is somebody whom the provider has recognised.
 type loggedIn struct {
 	number ident.RPPS
-	token  string // the ID token, which ends their session there
+	proved time.Time // when they proved who they are, which may be long ago; zero: the provider does not say
+	token  string    // the ID token, which ends their session there
 }
 
 // finish exchanges the code that came back, and returns who has logged in. One
@@ -200,7 +202,8 @@ func (p *provider) finish(ctx context.Context, l login, code string) (loggedIn, 
 		return loggedIn{}, errLogin
 	}
 	var level struct {
-		ACR string `json:"acr"`
+		ACR    string `json:"acr"`
+		Proved int64  `json:"auth_time"`
 	}
 	if id.Claims(&level) != nil || p.ACR != "-" && level.ACR != "" && level.ACR != p.ACR {
 		return loggedIn{}, errLogin
@@ -220,7 +223,11 @@ func (p *provider) finish(ctx context.Context, l login, code string) (loggedIn, 
 		return loggedIn{}, errLogin
 	}
 	n, err := p.number(claims)
-	return loggedIn{n, raw}, err
+	in := loggedIn{number: n, token: raw}
+	if level.Proved > 0 {
+		in.proved = time.Unix(level.Proved, 0)
+	}
+	return in, err
 }
 
 // number reads the national identifier of a professional (idNatPS, ANS): 8 and

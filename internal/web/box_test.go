@@ -27,7 +27,7 @@ func (h *house) shares() {
 	h.must(h.AddMember(ctx, "operator", address(cabinet), address(thomas)))
 	n, err := ident.ParseRPPS(rpps(h.t))
 	h.must(err)
-	e, err := h.OpenProfessionalWeb(ctx, n, hub.Attempt{Protocol: "web"})
+	e, err := h.OpenProfessionalWeb(ctx, n, h.now, hub.Attempt{Protocol: "web"})
 	h.must(err)
 	mail := "Message-ID: <demande@medecin.test>\r\nDate: " + h.now.Format("Mon, 02 Jan 2006 15:04:05 -0700") + "\r\nFrom: <" + thomas + ">\r\nTo: <" + cabinet +
 		">\r\nSubject: Demande de rendez-vous\r\n\r\nBonjour.\r\n"

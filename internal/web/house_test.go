@@ -37,9 +37,10 @@ type house struct {
 	jeanne, lina hub.InsuredPerson // lina is a child on Jeanne's card
 	log          strings.Builder
 
-	arrives ident.RPPS // who logs in at the provider of identities…
-	fails   error      // …or why nobody does
-	asked   string     // how the provider was last asked
+	arrives ident.RPPS    // who logs in at the provider of identities…
+	since   time.Duration // …which has known them for so long already
+	fails   error         // …or why nobody does
+	asked   string        // how the provider was last asked
 }
 
 const thomas = "eric.thomas@medecin.test"
@@ -111,7 +112,7 @@ func (h *house) serve() {
 			return
 		}
 		r.Header.Del("Cookie") // as a browser has it that comes from another site
-		s.Arrive(w, r, h.arrives, h.fails)
+		s.Arrive(w, r, h.arrives, h.now.Add(-h.since), h.fails)
 	})
 	h.server.Config.Handler = mux
 	h.server.StartTLS()
@@ -292,7 +293,7 @@ func (h *house) part(p hub.InsuredPerson) store.Part {
 	h.t.Helper()
 	n, err := ident.ParseRPPS(rpps(h.t))
 	h.must(err)
-	e, err := h.OpenProfessionalWeb(h.t.Context(), n, hub.Attempt{Protocol: "web"})
+	e, err := h.OpenProfessionalWeb(h.t.Context(), n, h.now, hub.Attempt{Protocol: "web"})
 	h.must(err)
 	v, err := h.FindPatient(h.t.Context(), e.Actor, p.Matricule)
 	h.must(err)

@@ -26,7 +26,7 @@ func (b *browser) writes(id, mail string) *browser {
 	b.house.now = b.house.now.Add(time.Minute)
 	n, err := ident.ParseRPPS(rpps(b.t))
 	b.must(err)
-	e, err := b.OpenProfessionalWeb(b.t.Context(), n, hub.Attempt{Protocol: "web"})
+	e, err := b.OpenProfessionalWeb(b.t.Context(), n, b.now, hub.Attempt{Protocol: "web"})
 	b.must(err)
 	jeanne, _, err := b.OpenWeb(b.t.Context(), b.cookieNamed(sessionCookie))
 	b.must(err)

@@ -121,6 +121,9 @@ func TestAProfessionalProvesThemselvesAtTheProvider(t *testing.T) {
 	b := h.browser().comesIn(rpps(t))
 	h.now = h.now.Add(account.SensitiveFor)
 	b.open("/securite").send("/securite/logiciel", "device", "Thunderbird").at("/confirmer", "Pro Santé Connect va vous reconnaître")
+	h.since = 5 * time.Minute
+	b.open("/oauth/portal").at("/connexion/pro/suite", "se souvenait de vous")
+	h.since = 0
 	b.open("/oauth/portal?again=1").at("/securite", "C'est bien vous")
 	b.send("/securite/logiciel", "device", "Thunderbird").at("/securite/logiciel", "Thunderbird", thomas)
 

@@ -19,8 +19,8 @@ import (
 
 // professionalSigner lets professionals in.
 type professionalSigner interface {
-	OpenProfessionalWeb(ctx context.Context, n ident.RPPS, at hub.Attempt) (hub.Entry, error)
-	ProveProfessional(ctx context.Context, a hub.Actor, n ident.RPPS) error
+	OpenProfessionalWeb(ctx context.Context, n ident.RPPS, proved time.Time, at hub.Attempt) (hub.Entry, error)
+	ProveProfessional(ctx context.Context, a hub.Actor, n ident.RPPS, proved time.Time) error
 }
 
 const (
@@ -42,17 +42,18 @@ var proWayIn = []route{
 // An arrival is what a log-in at the provider has come to.
 type arrival struct {
 	RPPS   string
+	Proved time.Time  // when they logged in there; zero: it is not known
 	Failed fault.Kind // "": it has not
 }
 
 // Arrive answers a browser that comes back from the provider, with whom it
 // recognised there, or why nobody.
-func (s *Server) Arrive(w http.ResponseWriter, r *http.Request, n ident.RPPS, err error) {
+func (s *Server) Arrive(w http.ResponseWriter, r *http.Request, n ident.RPPS, proved time.Time, err error) {
 	s.lock(w.Header())
 	rec := &recorder{ResponseWriter: w}
 	defer func() { s.cfg.Observe("web", rec.status) }()
 	c := &call{s: s, w: rec, r: r, lang: language("", r.Header.Get("Accept-Language"))}
-	k := arrival{RPPS: n.String()}
+	k := arrival{RPPS: n.String(), Proved: proved}
 	if err != nil {
 		k = arrival{Failed: fault.Of(err)}
 	}
@@ -108,9 +109,13 @@ func (c *call) proGoOn() error {
 		if c.kept(returnCookie, &back) {
 			c.unset(returnCookie)
 		}
-		err := c.s.hub.ProveProfessional(c.ctx(), c.who.Actor, n)
+		err := c.s.hub.ProveProfessional(c.ctx(), c.who.Actor, n, k.Proved)
 		if err == nil {
 			return c.to(c.back(back), "news.proved")
+		}
+		if refusedBy(err, "session/prove-again") { // the provider remembered them, and asked nothing
+			c.wrong("", "pro.wrong.remembered")
+			return c.proProve(back)
 		}
 		if !errors.Is(err, fault.Unauthenticated) {
 			return err
@@ -119,7 +124,7 @@ func (c *call) proGoOn() error {
 			return err
 		}
 	}
-	e, err := c.s.hub.OpenProfessionalWeb(c.ctx(), n, c.attempt(""))
+	e, err := c.s.hub.OpenProfessionalWeb(c.ctx(), n, k.Proved, c.attempt(""))
 	if k := fault.Of(err); k == fault.NotFound || k == fault.Denied {
 		return c.notLetIn(k)
 	}
@@ -149,7 +154,11 @@ func (c *call) notLetIn(k fault.Kind) error {
 
 // proProvePage leads to the provider once more, and back from there.
 func (c *call) proProvePage() error {
-	back := c.back(c.r.URL.Query().Get("retour"))
+	return c.proProve(c.r.URL.Query().Get("retour"))
+}
+
+func (c *call) proProve(back string) error {
+	back = c.back(back)
 	if err := c.keep(returnCookie, back, hub.TicketLife); err != nil {
 		return err
 	}

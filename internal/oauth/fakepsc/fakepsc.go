@@ -255,7 +255,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	}
 	claims := s.claims("id", map[string]any{
 		"iss": s.Issuer, "aud": id, "sub": subject(g.person), "nonce": g.nonce, "acr": "eidas1",
-		"iat": s.now().Unix(), "exp": s.now().Add(codeLife).Unix(),
+		"iat": s.now().Unix(), "auth_time": s.now().Unix(), "exp": s.now().Add(codeLife).Unix(),
 	})
 	text, err := jwt.Signed(s.signer).Claims(claims).Serialize()
 	if err != nil {
