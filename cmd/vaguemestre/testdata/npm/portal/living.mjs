@@ -26,6 +26,18 @@ export async function readsTheReport(hand, who) {
   assert.match(String(await file.body()), /^%PDF-/)
 }
 
+/** narrows chooses a shelf: the page stays, its list changes, and reading begins there. */
+export async function narrows(hand) {
+  const { page } = hand
+  await hand.open('/documents')
+  await page.evaluate(() => { window.stays = true })
+  await page.locator('nav.shelves a').nth(1).click()
+  await page.waitForURL(/rayon=/)
+  await page.waitForFunction(() => window.stays && document.activeElement.id === 'main')
+  assert.equal(await page.locator('nav.shelves a[aria-current]').count(), 1)
+  await hand.look(page)
+}
+
 /** answersTheDoctor writes, takes back what was sent, and sends it for good. */
 export async function answersTheDoctor(hand, text) {
   await hand.goes('Messagerie')

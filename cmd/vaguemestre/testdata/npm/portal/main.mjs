@@ -3,7 +3,7 @@ import { withBrowser } from '../browser.mjs'
 import { Finger, Keyboard, Mouse, Plain } from './hands.mjs'
 import { decidesWhoMayRead, keepsTheKeys, leaves, provesAgain } from './keeping.mjs'
 import { look, looked } from './look.mjs'
-import { answers, answersTheDoctor, cannotAnswer, hidesTheDocument, readsTheReport, seesWhoLooked } from './living.mjs'
+import { answers, answersTheDoctor, cannotAnswer, hidesTheDocument, narrows, readsTheReport, seesWhoLooked } from './living.mjs'
 import { activates, signsIn, signsOut } from './newcomer.mjs'
 import { pictures, wanted } from './pictures.mjs'
 import { comesIn, deposits, ends, finds, goes, opensTheRecord, writes } from './professional.mjs'
@@ -29,6 +29,7 @@ await withBrowser(async (browser) => {
     })
   }
   await sweeps(browser)
+  await scene('a patient narrows a list', async () => narrows(await Finger.begin(browser, people.dominique, look)))
   await scene('a patient decides who may read, and keeps the keys', async () => {
     const hand = await Finger.begin(browser, people.newcomer, look)
     await decidesWhoMayRead(hand)
