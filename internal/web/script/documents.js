@@ -81,7 +81,6 @@
       list(form, input);
     });
     form.addEventListener("submit", function (e) {
-      if (!input.files.length) return; // the server says what is missing
       e.preventDefault();
       if (!form.querySelector(".too-large").hidden) { input.focus(); return; }
       send(form);
@@ -89,5 +88,4 @@
   }
 
   start();
-  document.addEventListener("htmx:afterSettle", start);
 })();
