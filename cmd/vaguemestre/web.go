@@ -18,8 +18,8 @@ import (
 	"vaguemestre/internal/web"
 )
 
-// openWeb makes what the HTTPS port serves: the documents (FHIR), and the logins
-// for them. The port is open already, since the addresses in the answers name it.
+// openWeb makes what the HTTPS port serves: the pages, the documents (FHIR), and
+// the logins for them. The port is open already, since the addresses in the answers name it.
 func (s *server) openWeb(o options) error {
 	if len(s.cfg.Listen.HTTPS) == 0 {
 		return nil

@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,7 +51,7 @@ var trailCriteria = []criterion[pdsm.TrailLine]{
 	{name: "agent-role", kind: "token", url: base + "AuditEvent-agent-role", tokens: func(l pdsm.TrailLine) []token {
 		return []token{{pdsm.SysJ01, l.Profession}, {pdsm.SysActorKind, string(l.Kind)}}
 	}},
-	{name: "agent-name", kind: "string", url: base + "AuditEvent-agent-name", texts: func(l pdsm.TrailLine) []string { return some(or(l.ActorName, l.Actor)) }},
+	{name: "agent-name", kind: "string", url: base + "AuditEvent-agent-name", texts: func(l pdsm.TrailLine) []string { return some(cmp.Or(l.ActorName, l.Actor)) }},
 	{name: "entity", kind: "reference", url: base + "AuditEvent-entity", tokens: func(l pdsm.TrailLine) []token {
 		return []token{{code: l.Record}, {code: l.Record + "." + l.Object}}
 	}},

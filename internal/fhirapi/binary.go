@@ -2,6 +2,7 @@ package fhirapi
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"mime"
@@ -48,7 +49,7 @@ func (c *call) openBinary(held *hold) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	media = or(media, d.Entry.MediaType)
+	media = cmp.Or(media, d.Entry.MediaType)
 	a := answer{version: d.Entry.LogicalID}
 	if !fhirWanted(c.header, c.query.Get("_format"), media) {
 		held.keep(content.Size())

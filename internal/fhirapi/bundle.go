@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -208,7 +209,7 @@ func (p *provision) submit(e sentEntry) error {
 	sub.Entry.Set = setOf(p.set)
 	for _, f := range p.folders {
 		if slices.ContainsFunc(f.Entry, func(le fhir.ListEntry) bool { return le.Item.Reference == e.FullURL }) {
-			sub.Entry.Folders = append(sub.Entry.Folders, or(f.Title, listID(f.Identifier)))
+			sub.Entry.Folders = append(sub.Entry.Folders, cmp.Or(f.Title, listID(f.Identifier)))
 		}
 	}
 	p.subs = append(p.subs, sub)
@@ -317,7 +318,7 @@ func (p *provision) response(views []hub.DocumentView) fhir.Bundle {
 		case kind == "List":
 			var l fhir.List
 			_ = json.Unmarshal(e.Resource, &l) // it was read before
-			group := or(l.Title, listID(l.Identifier))
+			group := cmp.Or(l.Title, listID(l.Identifier))
 			if pdsm.CodeOf(l.Code).Code == "submissionset" {
 				group = views[0].Entry.Set.ID
 			}

@@ -304,10 +304,3 @@ func ifMatch(h http.Header) string {
 }
 
 func status(a answer) int { return cmp.Or(a.status, http.StatusOK) }
-
-func or(s, otherwise string) string {
-	if s != "" {
-		return s
-	}
-	return otherwise
-}

@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -54,7 +55,7 @@ func (s *Server) difference(d hub.DocumentView, doc map[string]any, whole bool) 
 	switch {
 	case !known:
 		return c, unknownLabel()
-	case confidentiality != "" && confidentiality != or(d.Entry.Confidentiality, "N"):
+	case confidentiality != "" && confidentiality != cmp.Or(d.Entry.Confidentiality, "N"):
 		return c, onlyChangeable()
 	}
 	if added := flags &^ d.Flags & shown; added != 0 && !whole { // hiding from one does not show to another

@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -156,7 +157,7 @@ func typeTokens(code string) []token {
 }
 
 func labelTokens(d hub.DocumentView) []token {
-	out := []token{{pdsm.SysConfidentiality, or(d.Entry.Confidentiality, "N")}}
+	out := []token{{pdsm.SysConfidentiality, cmp.Or(d.Entry.Confidentiality, "N")}}
 	for _, l := range pdsm.Labels {
 		for _, code := range l.Codes {
 			if d.Flags&l.Flag != 0 {

@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
@@ -52,7 +53,7 @@ func groupsOf(docs []hub.DocumentView) []group {
 		if date.IsZero() {
 			date = e.Filed
 		}
-		put("submissionset", or(e.Set.ID, or(e.MessageID, d.ID)), date, d)
+		put("submissionset", cmp.Or(e.Set.ID, cmp.Or(e.MessageID, d.ID)), date, d)
 		for _, f := range e.Folders {
 			put("folder", f, e.Filed, d)
 		}
@@ -81,7 +82,7 @@ func (s *Server) listResource(g group) fhir.List {
 	l.Meta.Profile[0], l.Title = pdsm.ProfileSet, set.Title
 	designation := pdsm.Concept(set.ContentType)
 	if designation == nil {
-		designation = &fhir.CodeableConcept{Text: or(set.Title, "Lot de soumission")}
+		designation = &fhir.CodeableConcept{Text: cmp.Or(set.Title, "Lot de soumission")}
 	}
 	l.Extension = []fhir.Extension{{URL: pdsm.ExtDesignation, CodeableConcept: designation}}
 	if set.Source != "" {

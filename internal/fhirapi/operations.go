@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"cmp"
 	"encoding/json"
 
 	"vaguemestre/internal/fhir"
@@ -42,7 +43,7 @@ func viewerParameter(v hub.Viewer) fhir.Parameter {
 	p := fhir.Parameter{Name: "viewer"}
 	who := v.Name
 	if v.Profession != "" {
-		who = or(who, v.Profession.Label())
+		who = cmp.Or(who, v.Profession.Label())
 		p.Part = append(p.Part, fhir.Parameter{Name: "profession", Coding: &fhir.Coding{System: pdsm.SysJ01, Code: string(v.Profession), Display: v.Profession.Label()}})
 	}
 	if who != "" {
@@ -131,7 +132,7 @@ func (c *call) input() (map[string]string, error) {
 	}
 	in := map[string]string{}
 	for _, one := range p.Parameter {
-		in[one.Name] = or(one.String, or(one.Code, one.URI))
+		in[one.Name] = cmp.Or(one.String, cmp.Or(one.Code, one.URI))
 	}
 	return in, nil
 }

@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"reflect"
@@ -139,7 +140,7 @@ func (p patchPart) value() any {
 	if p.Boolean != nil {
 		return *p.Boolean
 	}
-	return or(p.Code, or(p.String, p.URI))
+	return cmp.Or(p.Code, cmp.Or(p.String, p.URI))
 }
 
 // apply does one operation on what may be changed of a document.

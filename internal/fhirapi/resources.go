@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -127,7 +128,7 @@ func (s *Server) capabilities() ([]byte, error) {
 		"publisher": "Vaguemestre", "format": []string{"json"}, "patchFormat": []string{"application/json-patch+json", fhir.MediaType},
 		"instantiates":        []string{pdsm.IG + "CapabilityStatement/PDSm-GestionnaireDePartageDeDocuments"},
 		"implementationGuide": []string{pdsm.IG + "ImplementationGuide/ans.fhir.fr.pdsm"},
-		"software":            map[string]any{"name": "Vaguemestre", "version": or(s.cfg.Software, "0")},
+		"software":            map[string]any{"name": "Vaguemestre", "version": cmp.Or(s.cfg.Software, "0")},
 		"implementation":      map[string]any{"description": "Vaguemestre", "url": s.cfg.Base},
 		"rest": []any{map[string]any{
 			"mode": "server", "resource": rest,

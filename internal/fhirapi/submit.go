@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1" //nolint:gosec // the hash that the profile asks for; it protects nothing
 	"encoding/base64"
@@ -83,7 +84,7 @@ func (c *call) submission(d *sentDocument) (sub hub.Submission, record string, e
 		}
 	}
 	at := d.Content[0].Attachment
-	e.MediaType, e.Language, e.Title, e.Created = at.ContentType, at.Language, or(at.Title, d.Description), readTime(at.Creation)
+	e.MediaType, e.Language, e.Title, e.Created = at.ContentType, at.Language, cmp.Or(at.Title, d.Description), readTime(at.Creation)
 	if f := d.Content[0].Format; f != nil {
 		e.FormatCode = f.Code
 	}
@@ -221,17 +222,17 @@ func (d *sentDocument) authorFrom(a *vault.Author, ref fhir.Reference, depth int
 	case "Practitioner":
 		var p fhir.Practitioner
 		if json.Unmarshal(raw, &p) == nil {
-			a.Name, a.ID = or(nameOf(p.Name), a.Name), or(nationalID(p.Identifier, pdsm.SysPerson, "8", 11), a.ID)
+			a.Name, a.ID = cmp.Or(nameOf(p.Name), a.Name), cmp.Or(nationalID(p.Identifier, pdsm.SysPerson, "8", 11), a.ID)
 		}
 	case "Organization":
 		var o fhir.Organization
 		if json.Unmarshal(raw, &o) == nil {
-			a.Organisation, a.OrganisationID = or(o.Name, a.Organisation), or(nationalID(o.Identifier, pdsm.SysOrganisation, "1", 9), a.OrganisationID)
+			a.Organisation, a.OrganisationID = cmp.Or(o.Name, a.Organisation), cmp.Or(nationalID(o.Identifier, pdsm.SysOrganisation, "1", 9), a.OrganisationID)
 		}
 	case "Patient":
 		var p fhir.Patient
 		if json.Unmarshal(raw, &p) == nil {
-			a.Name = or(nameOf(p.Name), a.Name)
+			a.Name = cmp.Or(nameOf(p.Name), a.Name)
 		}
 	case "PractitionerRole":
 		var r fhir.PractitionerRole
@@ -246,7 +247,7 @@ func (d *sentDocument) authorFrom(a *vault.Author, ref fhir.Reference, depth int
 		}
 		for _, c := range append(r.Specialty, r.Code...) {
 			code := pdsm.CodeOf(&c)
-			a.Profession, a.Specialty = or(a.Profession, code.Code), or(a.Specialty, or(code.Display, c.Text))
+			a.Profession, a.Specialty = cmp.Or(a.Profession, code.Code), cmp.Or(a.Specialty, cmp.Or(code.Display, c.Text))
 		}
 	}
 }
@@ -256,7 +257,7 @@ func nameOf(names []fhir.HumanName) string {
 		return ""
 	}
 	n := names[0]
-	return or(n.Text, strings.TrimSpace(strings.Join(n.Given, " ")+" "+n.Family))
+	return cmp.Or(n.Text, strings.TrimSpace(strings.Join(n.Given, " ")+" "+n.Family))
 }
 
 // nationalID finds a national identifier, and gives one that is a bare RPPS or

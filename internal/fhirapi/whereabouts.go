@@ -1,6 +1,7 @@
 package fhirapi
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"sync"
 
@@ -41,5 +42,5 @@ func (w *whereabouts) of(a hub.Actor, uniqueID string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := whereaboutsKey(a, uniqueID)
-	return or(w.now[key], w.then[key])
+	return cmp.Or(w.now[key], w.then[key])
 }

@@ -2,6 +2,7 @@ package fhirapi
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, a answer) error {
 		writeJSON(w, r, status(a), a.resource)
 		return nil
 	}
-	h.Set("Content-Type", or(a.raw.media, "application/octet-stream"))
+	h.Set("Content-Type", cmp.Or(a.raw.media, "application/octet-stream"))
 	if a.raw.content == nil {
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(a.raw.data))
 		return nil

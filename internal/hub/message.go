@@ -315,7 +315,7 @@ func (d *desk) fill(ctx context.Context, one *Message, l *listed, brought []vaul
 		b.Documents = append(b.Documents, BroughtDocument{string(d.actor.Part) + "." + doc.ID, doc.Entry.Title, doc.Entry.Shelf})
 	}
 	one.Body = b
-	one.Ends = p.mail.Header("X-MSS-MES") == "FIN" || p.mail.Header("Subject") == "[FIN]"
+	one.Ends = endsExchange(p.mail)
 	if asker := receiptAsked(p.mail); asker != "" && !one.Own && !hasKeyword(l.flags, mdnSent) {
 		one.Receipt = asker
 	}

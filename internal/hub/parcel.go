@@ -56,9 +56,15 @@ func (h *Hub) open(d Delivery) (*parcel, error) {
 	sum.Sum(p.digest[:0])
 	p.layout, p.skeleton, p.cuts = message.Split(mail, worthCutting)
 	p.notice = mail.Root.MediaType() == "multipart/report"
-	p.ends = mail.Count("X-MSS-MES") == 1 && strings.TrimSpace(mail.Header("X-MSS-MES")) == "FIN" ||
-		mail.Count("Subject") == 1 && mail.Header("Subject") == "[FIN]"
+	p.ends = endsExchange(mail)
 	return p, nil
+}
+
+// endsExchange reports whether a mail says that the patient is to answer no more:
+// once, by its header or by nothing but its subject (IG ANS, mapping MSS).
+func endsExchange(mail *message.Mail) bool {
+	return mail.Count("X-MSS-MES") == 1 && strings.TrimSpace(mail.Header("X-MSS-MES")) == "FIN" ||
+		mail.Count("Subject") == 1 && mail.Header("Subject") == "[FIN]"
 }
 
 // worthCutting reports whether a part is to be an object of its own.

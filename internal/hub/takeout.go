@@ -48,7 +48,6 @@ type TakenSpace struct {
 	PatientView
 	Choices   patient.Choices
 	Relations []patient.Relation
-	Persons   []patient.Person
 }
 
 // A TakenMessage is a message as its owner has it.
@@ -95,18 +94,26 @@ func (h *Hub) TakeOut(ctx context.Context, a Actor, recordID string) (t *Takeout
 		return nil, err
 	}
 	t = &Takeout{h: h, actor: a, part: part, trail: &openedTrail{h, part, a, key, f, map[string]named{}}}
-	if err := errors.Join(t.prepare(ctx), t.begin(ctx)); err != nil {
-		return nil, err
-	}
-	if f.mayUseMailbox(part) {
-		b, err := h.take(ctx, part)
-		if err != nil {
-			return nil, err
-		}
-		owner := Actor{Part: part, Role: policy.Patient}
-		t.mail = &Mailbox{h: h, actor: owner, book: b}
+	if err := t.open(ctx, f); err != nil {
+		return nil, errors.Join(err, t.end(context.WithoutCancel(ctx), false)) // whoever asked may have gone
 	}
 	return t, nil
+}
+
+// open has everything ready to be read.
+func (t *Takeout) open(ctx context.Context, f standing) error {
+	if err := t.prepare(ctx); err != nil {
+		return err
+	}
+	if err := t.begin(ctx); err != nil || !f.mayUseMailbox(t.part) {
+		return err
+	}
+	b, err := t.h.take(ctx, t.part)
+	if err != nil {
+		return err
+	}
+	t.mail = &Mailbox{h: t.h, actor: Actor{Part: t.part, Role: policy.Patient}, book: b}
+	return nil
 }
 
 // prepare reads what is small, and finds what is hidden from the actor.
@@ -114,15 +121,13 @@ func (t *Takeout) prepare(ctx context.Context) error {
 	return t.h.view(ctx, t.part, func(r store.Reader) error {
 		s := t.h.scope(t.part)
 		f, err := t.h.standing(r, t.part, t.actor)
-		var errs [4]error
+		var errs [3]error
 		var head audit.Mark
 		t.space.PatientView = f.view(t.part, f.decide(policy.ListDocuments))
 		t.space.Choices, errs[0] = patient.LoadChoices(r, s)
 		t.space.Relations, errs[1] = patient.Relations(r, s)
-		t.space.Persons, errs[2] = patient.Persons(r, s)
-		head, errs[3] = audit.Head(r, s)
+		head, errs[2] = audit.Head(r, s)
 		t.before = head.Count + 1
-		slices.SortFunc(t.space.Persons, func(a, b patient.Person) int { return a.Since.Compare(b.Since) })
 		docs, failed := t.h.documents(r, t.part, t.trail.key)
 		t.hidden = f.hidden(docs, t.actor)
 		return errors.Join(err, failed, errors.Join(errs[:]...))
@@ -387,6 +392,10 @@ func (t *Takeout) Lines(ctx context.Context) iter.Seq2[audit.Line, error] {
 // End writes into the trail how the taking ended, and lets go of what it held.
 func (t *Takeout) End(ctx context.Context, whole bool) error {
 	t.h.takeouts.Add(-1)
+	return t.end(ctx, whole)
+}
+
+func (t *Takeout) end(ctx context.Context, whole bool) error {
 	if t.mail != nil {
 		t.mail.Close()
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vaguemestre/internal/fault"
+	"vaguemestre/internal/hub"
 	"vaguemestre/internal/ident"
 )
 
@@ -23,8 +24,8 @@ const (
 // sealed.
 const (
 	idCookie = "__Host-vaguemestre-id"
-	idLife   = 4 * time.Hour // as long as a professional's session on the pages
-	maxID    = 3800          // characters: browsers keep 4096 bytes with the name
+	idLife   = hub.ProfessionalLife
+	maxID    = 3800 // characters: browsers keep 4096 bytes with the name
 )
 
 // portal sends somebody to the provider who wants to see the pages.

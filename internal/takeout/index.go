@@ -1,6 +1,7 @@
 package takeout
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -69,7 +70,7 @@ type lostRow struct {
 
 func newDocRow(d hub.DocumentView) docRow {
 	e := d.Entry
-	r := docRow{Title: or(e.Title, d.FileName()), Name: d.FileName(), Author: e.Author.Name, Date: e.ServiceStart, Size: e.Size, Old: d.Flags.Has(vault.Superseded)}
+	r := docRow{Title: cmp.Or(e.Title, d.FileName()), Name: d.FileName(), Author: e.Author.Name, Date: e.ServiceStart, Size: e.Size, Old: d.Flags.Has(vault.Superseded)}
 	if r.Date.IsZero() {
 		r.Date = e.Created
 	}
@@ -97,7 +98,7 @@ func newDocRow(d hub.DocumentView) docRow {
 
 func newMailRow(path string, m hub.TakenMessage) mailRow {
 	e := m.Envelope
-	r := mailRow{Path: path, Subject: or(e.Subject, "(sans objet / no subject)"), Date: e.Date, Size: m.Size, Sent: m.Folder == "Sent" || m.Folder == "Drafts"}
+	r := mailRow{Path: path, Subject: cmp.Or(e.Subject, "(sans objet / no subject)"), Date: e.Date, Size: m.Size, Sent: m.Folder == "Sent" || m.Folder == "Drafts"}
 	if r.Date.IsZero() {
 		r.Date = m.Received
 	}
@@ -110,7 +111,7 @@ func newMailRow(path string, m hub.TakenMessage) mailRow {
 			r.Who += " …"
 			break
 		}
-		r.Who = strings.TrimPrefix(r.Who+", "+or(a.Name, a.Spec()), ", ")
+		r.Who = strings.TrimPrefix(r.Who+", "+cmp.Or(a.Name, a.Spec()), ", ")
 	}
 	return r
 }
@@ -172,7 +173,7 @@ func (s lookers) add(l audit.Line) {
 	}
 	who := s[l.Actor]
 	if who == nil {
-		who = &looker{Name: or(l.ActorName, l.Actor), Profession: policy.Profession(l.Profession).Label(), Organisation: l.Organisation, Last: l.Time}
+		who = &looker{Name: cmp.Or(l.ActorName, l.Actor), Profession: policy.Profession(l.Profession).Label(), Organisation: l.Organisation, Last: l.Time}
 		s[l.Actor] = who
 	}
 	who.Times++

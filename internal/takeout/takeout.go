@@ -19,6 +19,7 @@
 package takeout
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -157,7 +158,7 @@ func (t *taking) document(folder string, d hub.DocumentView) (*docRow, error) {
 	if d.Entry.Rendition != "" {
 		c, err := t.src.Rendition(t.ctx, d)
 		shown := vault.Entry{MediaType: pdsm.RenditionMedia, Filed: d.Entry.Filed}
-		if row.PDF, err = t.file(c, err, folder, or(d.Entry.RenditionName, "document.pdf"), shown, "", what); err != nil {
+		if row.PDF, err = t.file(c, err, folder, cmp.Or(d.Entry.RenditionName, "document.pdf"), shown, "", what); err != nil {
 			return nil, err
 		}
 		t.paths[d.ID+pdsm.RenditionSuffix] = row.PDF
@@ -179,7 +180,7 @@ func (t *taking) file(c hub.Content, err error, folder, name string, e vault.Ent
 	case errors.Is(err, fault.NotFound) && path == "": // hidden or gone meanwhile
 		return "", nil
 	case err != nil && t.lost(err):
-		t.lose(what, or(path, name))
+		t.lose(what, cmp.Or(path, name))
 		return path, nil
 	}
 	return path, err
@@ -206,7 +207,7 @@ func (t *taking) messages() error {
 		t.page.Folders = append(t.page.Folders, mailFolder{Name: folderName(f.Name)})
 	}
 	for m, err := range t.src.Messages(t.ctx) {
-		name := m.Received.In(t.Zone).Format(time.DateOnly) + " " + or(m.Envelope.Subject, "sans objet")
+		name := m.Received.In(t.Zone).Format(time.DateOnly) + " " + cmp.Or(m.Envelope.Subject, "sans objet")
 		what := both{"Le message « " + m.Envelope.Subject + " »", `The message "` + m.Envelope.Subject + `"`}
 		switch {
 		case err != nil && t.lost(err):
@@ -306,11 +307,4 @@ func (t *taking) trail() error {
 	})
 	t.page.Lookers = looked.rows()
 	return err
-}
-
-func or(s, otherwise string) string {
-	if s != "" {
-		return s
-	}
-	return otherwise
 }
